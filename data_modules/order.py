@@ -1,0 +1,97 @@
+"""Which clips a rank sees, and when: pure functions of the seed and of positions, never of worker counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DistributedSampler, Sampler
+
+from vjepa.errors import UserError
+
+
+class StepSampler(Sampler[list[int]]):
+    """An endless batch sampler whose batch ``i`` depends on (seed, i, rank, world) alone.
+
+    Epoch ``e`` is a permutation drawn from (seed, e), cut into global batches of
+    ``batch_size * world`` clips; rank ``r`` takes the r-th part of each. The incomplete global batch
+    at the end of an epoch is dropped. A resumed run starts at the number of batches it has consumed.
+
+    Args:
+        num_clips: clips in the data set, at least ``batch_size * world``.
+        batch_size: clips per batch and rank, >= 1.
+        seed: of the order, >= 0.
+        rank, world: this process and the number of processes, 0 <= rank < world.
+        first_batch: index of the first batch that is yielded, >= 0.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+
+    def __init__(
+        self, num_clips: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, first_batch: int = 0
+    ) -> None:
+        if batch_size < 1:
+            raise UserError(f"batch_size is {batch_size}; expected 1 or more")
+        if not 0 <= rank < world:
+            raise UserError(f"rank is {rank} of {world} processes; expected 0 <= rank < world")
+        if seed < 0 or first_batch < 0:
+            raise UserError(f"seed is {seed} and first_batch is {first_batch}; expected 0 or more")
+        if num_clips < batch_size * world:
+            raise UserError(
+                f"{num_clips} training clips do not fill one batch of {batch_size} on each of {world} "
+                "processes; lower batch_size or use more clips"
+            )
+        self.num_clips = num_clips
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world = world
+        self.first_batch = first_batch
+        self._epoch = -1
+        self._permutation = np.empty(0, dtype=np.int64)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Full global batches in one pass over the data."""
+        return self.num_clips // (self.batch_size * self.world)
+
+    def batch(self, number: int) -> list[int]:
+        """Return the indices of batch ``number`` (counted from 0 over all epochs) of this rank."""
+        epoch, position = divmod(number, self.batches_per_epoch)
+        if epoch != self._epoch:
+            bits = np.random.Philox(np.random.SeedSequence([self.seed, epoch]))
+            self._permutation = np.random.Generator(bits).permutation(self.num_clips)
+            self._epoch = epoch
+        start = (position * self.world + self.rank) * self.batch_size
+        return [int(index) for index in self._permutation[start : start + self.batch_size]]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        number = self.first_batch
+        while True:
+            yield self.batch(number)
+            number += 1
+
+
+class ShardSampler(DistributedSampler[int]):
+    """Every clip exactly once over all ranks, in order, without padding.
+
+    It is a ``DistributedSampler`` so that Lightning recognises it as sharded and leaves it alone.
+
+    Args:
+        num_clips: clips in the data set, >= 0.
+        rank, world: this process and the number of processes, 0 <= rank < world.
+    """
+
+    def __init__(self, num_clips: int, rank: int = 0, world: int = 1) -> None:
+        # torch wants something with a length; a meta tensor costs no memory.
+        placeholder = torch.empty(num_clips, device="meta")
+        super().__init__(placeholder, num_replicas=world, rank=rank, shuffle=False)  # type: ignore[arg-type]
+        self._indices = range(rank, num_clips, world)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._indices)
+
+    def __len__(self) -> int:
+        return len(self._indices)

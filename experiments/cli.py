@@ -1,0 +1,90 @@
+"""The ``vjepa`` command: dispatches verbs lazily and turns failures into one message and an exit code.
+
+Exit codes: 0 done, 1 failed, 2 bad input, 75 stopped early and resumable.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from vjepa.errors import UserError
+
+LIGHTNING_VERBS = {
+    "fit": "train on base + overlay YAML files",
+    "validate": "losses on the validation split",
+    "test": "losses on the test split",
+}
+PROJECT_VERBS = {
+    "demo": ("experiments.demo", "the whole job at small scale: data, training, probes, report"),
+    "prepare": ("experiments.prepare", "write and check an embedded benchmark"),
+    "study": ("experiments.study", "variants x seeds of one YAML file, probed and compared"),
+    "report": ("experiments.study_report", "write the report of a study again from its results"),
+    "variants": ("experiments.variants", "list the variants that ship"),
+}
+DONE, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit code.
+
+    Args:
+        arguments: without the program's name; None for ``sys.argv``.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return DONE if words else BAD_INPUT
+    try:
+        return _dispatch(words[0], words[1:])
+    except UserError as error:
+        if debug:
+            raise
+        return _fail(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        return _fail("interrupted; the same command continues from what is finished", RESUMABLE)
+    except Exception as error:  # the last resort of a command line: say what failed, not where
+        if debug:
+            raise
+        return _fail(f"{type(error).__name__}: {error} (--debug shows where)", FAILED)
+
+
+def usage() -> str:
+    """Help text; imports nothing heavy."""
+    verbs = {**LIGHTNING_VERBS, **{name: text for name, (_, text) in PROJECT_VERBS.items()}}
+    lines = [f"  {name:<10} {text}" for name, text in verbs.items()]
+    return "\n".join(
+        [
+            "usage: vjepa VERB [options]        vjepa VERB --help for the options of one",
+            "",
+            "Factorized and non-factorized Video-JEPA: train, probe, compare.",
+            "",
+            *lines,
+            "",
+            "  --debug    show the traceback of an error",
+        ]
+    )
+
+
+def _dispatch(verb: str, options: list[str]) -> int:
+    if verb in LIGHTNING_VERBS:
+        from experiments.fit import run_lightning
+
+        return run_lightning(verb, options)
+    if verb in PROJECT_VERBS:
+        module = import_module(PROJECT_VERBS[verb][0])
+        return int(module.main(options))
+    from experiments.messages import nearest
+
+    hint = nearest(verb, [*LIGHTNING_VERBS, *PROJECT_VERBS])
+    raise UserError(f"unknown verb {verb!r}{hint}; vjepa --help lists them")
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code

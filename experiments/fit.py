@@ -1,0 +1,42 @@
+"""Runs LightningCLI in this process: quiet where Lightning is chatty, one message where the parser has a tree."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+
+
+def run_lightning(verb: str, options: Sequence[str]) -> int:
+    """Run ``fit``, ``validate`` or ``test``.
+
+    Args:
+        verb: one of them.
+        options: the rest of the command line.
+
+    Returns:
+        0.
+
+    Raises:
+        UserError: the parser rejects the options; nothing has been written.
+    """
+    _quiet()
+    from experiments.lightning_cli import JEPACLI
+
+    # Lightning starts the other ranks of a multi-process run with this very command line.
+    sys.argv = [sys.argv[0], verb, *options]
+    JEPACLI()
+    return 0
+
+
+def _quiet() -> None:
+    """Silence messages that tell a user of this project nothing."""
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*that has no `__len__`.*")
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*`Trainer.fit` stopped.*")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: not record.getMessage().lstrip().startswith(("💡", "GPU available", "TPU available"))
+    )

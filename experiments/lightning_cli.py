@@ -1,0 +1,192 @@
+"""LightningCLI for Video-JEPA: ``fit``, ``validate`` and ``test`` on base + overlay YAML files."""
+
+from __future__ import annotations
+
+import inspect
+from argparse import ArgumentError
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import Namespace
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
+
+import data_modules  # noqa: F401  makes short class names known
+from data_modules.base import ClipDataModule
+from experiments.callbacks import CollapseMonitor, RunRecord, ThroughputMonitor
+from experiments.messages import explain
+from experiments.runs import Run, RunOptions, plan_run
+from vjepa.errors import UserError
+from vjepa.module import FactorizedVideoJEPA, VideoJEPA
+from vjepa.objectives import REGISTRY
+
+SUBCOMMANDS = ("fit", "validate", "test")
+
+
+def make_model(class_type: type[LightningModule], *args: Any, **kwargs: Any) -> LightningModule:
+    """Instantiate ``VideoJEPA`` for layout whole and ``FactorizedVideoJEPA`` for any other."""
+    chosen = VideoJEPA if kwargs.get("layout", "whole") == "whole" else FactorizedVideoJEPA
+    return chosen(*args, **kwargs)
+
+
+class JEPACLI(LightningCLI):
+    """The command line of training.
+
+    Args:
+        args: command line, or None for ``sys.argv``.
+        run: whether to run the subcommand at once.
+    """
+
+    def __init__(self, args: ArgsType = None, run: bool = True) -> None:
+        self.record: Run | None = None
+        self.finished = False
+        strict = {"exit_on_error": False}
+        super().__init__(
+            VideoJEPA,
+            ClipDataModule,
+            save_config_callback=None,
+            seed_everything_default=0,
+            trainer_defaults={"max_epochs": -1, "use_distributed_sampler": False, "num_sanity_val_steps": 0},
+            parser_kwargs={**strict, **{name: dict(strict) for name in SUBCOMMANDS}},
+            subclass_mode_data=True,
+            args=args,
+            run=run,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """``fit``, ``validate`` and ``test``."""
+        known = LightningCLI.subcommands()
+        return {name: known[name] for name in SUBCOMMANDS}
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse; a mistake becomes one message with the nearest valid name."""
+        try:
+            self.config = parser.parse_args(args)  # type: ignore[arg-type]
+        except ArgumentError as error:
+            raise UserError(explain(str(error), self._known_keys())) from error
+
+    def _known_keys(self) -> list[str]:
+        """Dotted names that a configuration file may hold."""
+        keys = [action.dest for action in self._subcommand_parsers["fit"]._actions]
+        for name, objective in REGISTRY.items():
+            keys += [f"model.objectives.{name}.{p}" for p in inspect.signature(objective).parameters]
+        return keys
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the run's folder and the callbacks that are always on; one seed rules all."""
+        parser.add_class_arguments(RunOptions, "run")
+        parser.add_lightning_class_args(CollapseMonitor, "collapse")
+        parser.add_lightning_class_args(ThroughputMonitor, "throughput")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults(
+            {
+                "checkpoint.save_last": True,
+                "checkpoint.every_n_train_steps": 500,
+                "checkpoint.save_top_k": 0,
+                "checkpoint.auto_insert_metric_name": False,
+            }
+        )
+        parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the run's folder from the resolved configuration, and continue there if it was interrupted."""
+        self.parser.add_instantiator(make_model, VideoJEPA, subclasses=False)
+        if self.subcommand is None:
+            return
+        config = self.config[self.subcommand]
+        settings = self.settings()
+        record = plan_run(settings, data_name(settings), int(config.seed_everything))
+        self.record = record
+        config.trainer.default_root_dir = str(record.folder)
+        config.checkpoint.dirpath = str(record.checkpoints)
+        config.weights_only = True
+        if self.subcommand == "fit" and config.run.resume == "auto" and config.ckpt_path is None:
+            self.finished = record.is_done
+            if not self.finished and record.last_checkpoint.exists():
+                config.ckpt_path = str(record.last_checkpoint)
+        _check_checkpoint(config)
+
+    def settings(self) -> dict[str, Any]:
+        """The resolved configuration of the subcommand as plain data."""
+        self._dump_config()
+        return dict(self.config_dump)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add the logger and the record of the run."""
+        if self.record is not None and self.subcommand == "fit":
+            trainer_config = self.config_init[self.subcommand].trainer
+            if trainer_config.logger is None:
+                kwargs["logger"] = TensorBoardLogger(
+                    str(self.record.folder), name="", version="", default_hp_metric=False
+                )
+            record = RunRecord(self.record, yaml.safe_dump(self.settings(), sort_keys=False))
+            kwargs["callbacks"] = [*(trainer_config.callbacks or []), record]
+        return super().instantiate_trainer(**kwargs)
+
+    def fit(self, **kwargs: Any) -> None:
+        """Train, unless this very run is finished already."""
+        assert self.record is not None
+        if self.finished:
+            print(f"already finished: {self.record.folder} (--run.resume never trains it again)")
+            return
+        if self.trainer.max_steps < 0:
+            raise UserError(
+                f"trainer.max_steps {self.trainer.max_steps}: expected a number of optimizer steps, which the "
+                "schedules are measured against"
+            )
+        self.trainer.fit(**kwargs)
+        print(f"run folder: {self.record.folder}")
+
+    def before_fit(self) -> None:
+        """Say how large a step is."""
+        batch = getattr(self.datamodule, "batch_size", None)
+        devices, accumulation = self.trainer.world_size, self.trainer.accumulate_grad_batches
+        if (checkpoint := self.config[self.subcommand].ckpt_path) and not self.finished:
+            print(f"continuing from {checkpoint}")
+        print(f"global batch size {batch * devices * accumulation} = {devices} devices x {batch} x {accumulation}")
+
+
+class _Resolver(JEPACLI):
+    """Parses and plans, and instantiates nothing."""
+
+    def instantiate_classes(self) -> None:
+        """Leave everything unmade."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run nothing."""
+
+    def _set_seed(self) -> None:
+        """Leave the random state alone."""
+
+
+def resolve_run(options: Sequence[str]) -> Run:
+    """The run that ``vjepa fit`` with these options would train.
+
+    Raises:
+        UserError: the parser rejects the options.
+    """
+    resolved = _Resolver(["fit", *options])
+    assert resolved.record is not None
+    return resolved.record
+
+
+def data_name(settings: dict[str, Any]) -> str:
+    """Name of the data set that a configuration trains on."""
+    from jsonargparse._util import import_object
+
+    found = import_object(settings["data"]["class_path"])
+    return str(found.name)
+
+
+def _check_checkpoint(config: Namespace) -> None:
+    path = config.get("ckpt_path")
+    if path is not None and not Path(path).is_file():
+        raise UserError(f"ckpt_path {path}: no such file")

@@ -1,0 +1,79 @@
+"""From a run's folder back to its model and data."""
+
+from __future__ import annotations
+
+from argparse import ArgumentError
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentParser, Namespace
+
+import data_modules
+from data_modules.base import ClipDataModule
+from experiments.lightning_cli import make_model
+from experiments.messages import explain
+from experiments.results import RowStamp
+from experiments.runs import Run
+from vjepa.errors import UserError
+from vjepa.module import VideoJEPA
+
+__all__ = ["data_modules", "load_data", "load_model", "stamp"]
+
+
+def _instantiate(run: Run, section: str) -> Any:
+    parser = ArgumentParser(exit_on_error=False)
+    if section == "model":
+        parser.add_class_arguments(VideoJEPA, section)
+        parser.add_instantiator(make_model, VideoJEPA, subclasses=False)
+    else:
+        parser.add_subclass_arguments(ClipDataModule, section)
+    try:
+        parsed: Namespace = parser.parse_object({section: run.settings[section]})
+    except ArgumentError as error:
+        raise UserError(f"{run.config}: {explain(str(error), [])}; was it written by another version?") from error
+    return parser.instantiate_classes(parsed)[section]
+
+
+def load_data(run: Run) -> ClipDataModule:
+    """The data module that the run was trained on, prepared and set up."""
+    data: ClipDataModule = _instantiate(run, "data")
+    data.prepare_data()
+    data.setup("test")
+    return data
+
+
+def load_model(run: Run) -> VideoJEPA:
+    """The model of a finished run, with the weights of its last checkpoint, loaded strictly and without code.
+
+    Raises:
+        UserError: there is no checkpoint, or it is broken or of another architecture.
+    """
+    model: VideoJEPA = _instantiate(run, "model")
+    path = run.last_checkpoint
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        model.load_state_dict(state)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such checkpoint; repeat the vjepa fit command of the run") from error
+    except (UnpicklingError, EOFError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path} is no checkpoint of this project ({type(error).__name__}: {error})") from error
+    except RuntimeError as error:
+        raise UserError(f"{path} does not fit the architecture of {run.config}: {error}") from error
+    return model.eval()
+
+
+def stamp(run: Run, model: VideoJEPA, data: ClipDataModule, weights: str, step: int) -> RowStamp:
+    """Identity columns of the rows of one encoder of a run."""
+    options = run.settings["run"]
+    return RowStamp(
+        data=data.name,
+        regime=options["regime"] or data.name,
+        variant=options["variant"],
+        reading=model.reading,
+        layout=model.layout.kind,
+        seed=model.seed,
+        step=step,
+        weights=weights,
+        config_hash=run.config_hash,
+    )

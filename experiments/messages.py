@@ -1,0 +1,80 @@
+"""Parser errors, told in one line with the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+
+_KEY = re.compile(r'Parser key "([^"]+)"')
+_CLASS = re.compile(r"Problem with given class_path '([^']+)'")
+_UNKNOWN = (
+    re.compile(r"Option '([^']+)' is not accepted"),
+    re.compile(r"does not accept option '([^']+)'"),
+    re.compile(r"unrecognized arguments: --([^\s=]+)"),
+    re.compile(r"does not accept nested key '([^']+)'"),
+)
+_NOISE = ("Subtypes:", "Errors:", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)`` for the closest of ``known``, or nothing if none is close."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def explain(message: str, known_keys: Sequence[str]) -> str:
+    """Shorten a parser's message to the one thing that is wrong.
+
+    Args:
+        message: what the parser said, possibly a tree of union subtypes.
+        known_keys: dotted names that the parser accepts.
+
+    Returns:
+        One line, or the message itself where it is one already.
+    """
+    keys: list[str] = []
+    classes: list[str] = []
+    for line in message.splitlines():
+        keys += _KEY.findall(line)
+        classes += _CLASS.findall(line)
+        for pattern in _UNKNOWN:
+            if unknown := pattern.search(line):
+                return _unknown_key(unknown[1], keys, classes, known_keys)
+    lines = [line.strip(" -") for line in message.splitlines()]
+    told = [line for line in lines if line and not line.startswith(_NOISE) and not _KEY.match(line)]
+    reason = next((line for line in told if not _CLASS.match(line)), " ".join(lines))
+    reason = reason.replace("<class '", "").replace("'>", "")
+    where = ".".join(keys)
+    return reason if not where or where in reason else f"{where}: {reason}"
+
+
+def _unknown_key(name: str, keys: list[str], classes: list[str], known_keys: Sequence[str]) -> str:
+    """Message for a name that is not accepted, with the nearest one of its siblings."""
+    if classes:
+        siblings = _parameters(classes[-1])
+        hint = nearest(name.partition(".")[0], siblings) or f"; {_short(classes[-1])} takes {', '.join(siblings)}"
+        return f"unknown key {'.'.join([*keys, name])!r}{hint}"
+    return f"unknown key {name!r}{nearest(_longest_unknown(name, known_keys), known_keys)}"
+
+
+def _longest_unknown(name: str, known_keys: Sequence[str]) -> str:
+    """Cut a nested key after its first part that is not known: a typo in a group hides its members."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        prefix = ".".join(parts[:length])
+        if not any(key == prefix or key.startswith(prefix + ".") for key in known_keys):
+            return prefix
+    return name
+
+
+def _parameters(class_path: str) -> list[str]:
+    """Names that a class takes."""
+    module, _, name = class_path.rpartition(".")
+    return [p for p in inspect.signature(getattr(import_module(module), name)).parameters if p != "self"]
+
+
+def _short(class_path: str) -> str:
+    return class_path.rpartition(".")[2]

@@ -1,0 +1,179 @@
+"""The attentive probe: several learning rates and weight decays trained at once, one chosen on validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vjepa.nn.attentive import AttentiveProbes
+
+
+@dataclass(frozen=True)
+class AttentiveSettings:
+    """Architecture and training of the attentive probe.
+
+    Args:
+        num_heads: wished number of heads; the nearest one that divides the token width is taken.
+        mlp_ratio: hidden width of the residual MLP over the token width; 0 leaves it out.
+        learning_rates, weight_decays: every pair is trained; of equally good pairs the first is kept.
+        epochs: passes over the training clips.
+        batch_size: clips a step, the same clips in the same order for every pair.
+        warmup_ratio: share of the steps in which the learning rate rises; then it falls as a half cosine.
+        seed: of initial weights and order; the global random state is not used.
+    """
+
+    num_heads: int = 6
+    mlp_ratio: float = 2.0
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    weight_decays: tuple[float, ...] = (0.5, 0.05)
+    epochs: int = 20
+    batch_size: int = 64
+    warmup_ratio: float = 0.1
+    seed: int = 0
+
+    @property
+    def members(self) -> tuple[tuple[float, float], ...]:
+        """Every (learning rate, weight decay)."""
+        return tuple(product(self.learning_rates, self.weight_decays))
+
+
+@dataclass(frozen=True)
+class AttentiveProbe:
+    """A fitted attentive probe.
+
+    Args:
+        module: one member, in evaluation mode.
+        learning_rate, weight_decay: the chosen pair.
+    """
+
+    module: AttentiveProbes
+    learning_rate: float
+    weight_decay: float
+
+    @property
+    def choice(self) -> str:
+        """What validation chose, in words."""
+        return f"learning rate {self.learning_rate:g}, weight decay {self.weight_decay:g}"
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """(n, T, S, E) -> (n, C) float32."""
+        return _all_logits(self.module, tokens)[0]
+
+
+def fit_attentive(
+    settings: AttentiveSettings,
+    train: tuple[Tensor, Tensor],
+    val: tuple[Tensor, Tensor],
+    num_classes: int,
+) -> AttentiveProbe:
+    """Train all pairs of learning rate and weight decay and keep the best on validation after the last epoch.
+
+    Args:
+        settings: architecture and training.
+        train, val: tokens (n, T, S, E) and labels (n,) int64 in [0, num_classes).
+        num_classes: C.
+
+    Returns:
+        The probe with the highest validation accuracy; of equals, the first pair.
+    """
+    width = train[0].shape[-1]
+    generator = torch.Generator().manual_seed(settings.seed)
+    module = AttentiveProbes(
+        len(settings.members),
+        width,
+        num_classes,
+        _num_heads(width, settings.num_heads),
+        settings.mlp_ratio,
+        generator,
+    )
+    _train(module, settings, train, generator)
+    module.eval()
+    predicted = _all_logits(module, val[0]).argmax(-1)  # (G, n)
+    accuracy = (predicted == val[1]).double().mean(1)
+    best = int(torch.nonzero(accuracy == accuracy.max())[0])
+    rate, decay = settings.members[best]
+    return AttentiveProbe(_member(module, best), rate, decay)
+
+
+def _train(
+    module: AttentiveProbes,
+    settings: AttentiveSettings,
+    train: tuple[Tensor, Tensor],
+    generator: torch.Generator,
+) -> None:
+    tokens, labels = train[0].flatten(1, 2), train[1]
+    optimizer = member_optimizer(module, settings.members)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    total = settings.epochs * math.ceil(len(labels) / settings.batch_size)
+    step = 0
+    for _ in range(settings.epochs):
+        for chosen in torch.randperm(len(labels), generator=generator).split(settings.batch_size):
+            logits = module(module.normalise(tokens[chosen]))  # (G, B, C)
+            target = labels[chosen].expand(logits.shape[0], -1)
+            # Members share nothing, so the gradient of the sum is each member's own gradient.
+            loss = F.cross_entropy(logits.flatten(0, 1), target.flatten()) * logits.shape[0]
+            module.zero_grad(set_to_none=False)
+            loss.backward()
+            factor = _schedule(step, total, settings.warmup_ratio)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            optimizer.step()
+            step += 1
+
+
+def member_optimizer(module: AttentiveProbes, members: Sequence[tuple[float, float]]) -> torch.optim.Optimizer:
+    """Return AdamW over the members of stacked parameters, each with its own learning rate and weight decay.
+
+    It holds a view of each member's slice of every parameter and of its gradient, so gradients must be zeroed in
+    place. Gains, biases and the query are not decayed.
+
+    Args:
+        module: G members.
+        members: G pairs of learning rate and weight decay.
+    """
+    groups = []
+    for index, (rate, decay) in enumerate(members):
+        views: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for parameter in module.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            view = nn.Parameter(parameter.detach()[index])
+            view.grad = parameter.grad[index]
+            views[view.ndim > 1].append(view)
+        groups += [
+            {"params": views[decayed], "lr": rate, "weight_decay": decay if decayed else 0.0}
+            for decayed in (True, False)
+        ]
+    return torch.optim.AdamW(groups, fused=True)
+
+
+def _schedule(step: int, total: int, warmup_ratio: float) -> float:
+    warmup = max(1, round(total * warmup_ratio))
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def _num_heads(width: int, wished: int) -> int:
+    divisors = [heads for heads in range(1, width + 1) if width % heads == 0]
+    return min(divisors, key=lambda heads: abs(heads - wished))
+
+
+def _member(module: AttentiveProbes, index: int) -> AttentiveProbes:
+    width, num_classes = module.head.shape[1:]
+    ratio = module.fc1.shape[2] / width if module.has_mlp else 0.0
+    alone = AttentiveProbes(1, width, num_classes, module.num_heads, ratio, torch.Generator())
+    alone.load_state_dict({name: value[index : index + 1] for name, value in module.state_dict().items()})
+    return alone.eval()
+
+
+def _all_logits(module: AttentiveProbes, tokens: Tensor, batch_size: int = 256) -> Tensor:
+    with torch.inference_mode():
+        parts = [module(module.normalise(part.flatten(1, 2))) for part in tokens.split(batch_size)]
+    return torch.cat(parts, dim=1).clone()

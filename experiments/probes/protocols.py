@@ -1,0 +1,54 @@
+"""Named probe protocols: all that must be equal for two results to be comparable."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from experiments.probes.attentive import AttentiveSettings
+from experiments.probes.linear import LinearSettings
+from vjepa.errors import UserError
+from vjepa.storage import digest_json
+
+
+@dataclass(frozen=True)
+class ProbeProtocol:
+    """A probe and the settings it is fitted with.
+
+    Args:
+        name: as printed in results.
+        settings: which probe, and how; part of the hash.
+    """
+
+    name: str
+    settings: LinearSettings | AttentiveSettings
+
+    @cached_property
+    def hash(self) -> str:
+        """Digest of name, kind and every setting."""
+        return digest_json([self.name, type(self.settings).__name__, asdict(self.settings)])
+
+
+PROTOCOLS: dict[str, ProbeProtocol] = {
+    protocol.name: protocol
+    for protocol in (
+        ProbeProtocol("linear_time", LinearSettings(pooling="time")),
+        ProbeProtocol("linear_mean", LinearSettings(pooling="mean")),
+        ProbeProtocol("attentive", AttentiveSettings()),
+        ProbeProtocol("attentive_quick", AttentiveSettings(weight_decays=(0.05,), epochs=12, batch_size=128)),
+    )
+}
+
+
+def protocol(name: str) -> ProbeProtocol:
+    """Look a protocol up.
+
+    Raises:
+        UserError: the name is unknown; the nearest one is suggested.
+    """
+    if name in PROTOCOLS:
+        return PROTOCOLS[name]
+    nearest = difflib.get_close_matches(name, PROTOCOLS, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise UserError(f"unknown probe {name!r}: expected one of {', '.join(PROTOCOLS)}{hint}")

@@ -1,0 +1,105 @@
+"""What a report is made of: blocks that know their content and nothing of Markdown, HTML or the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+MISSING = "\u2013"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The content of one table cell; muted ones are printed in grey."""
+
+    text: str
+    muted: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table column; neighbours with the same ``group`` share a heading above their own."""
+
+    title: str
+    group: str = ""
+    align: Literal["left", "right"] = "right"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and the notes without which its numbers should not be read.
+
+    Args:
+        title: caption.
+        columns: the first ``num_keys`` of them name a row.
+        rows: one ``Entry`` a column.
+        notes: sentences printed below.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    notes: tuple[str, ...] = ()
+    num_keys: int = 1
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                cells = f"{len(row)} cells in a row of {len(self.columns)} columns"
+                raise ValueError(f"table {self.title!r}: {cells}")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text; the lead carries the answer and is set larger."""
+
+    text: str
+    lead: bool = False
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Shell commands to copy."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture.
+
+    Args:
+        path: the PNG, relative to the report's folder.
+        png: its bytes.
+        caption: what it shows; also its alternative text.
+    """
+
+    path: Path
+    png: bytes
+    caption: str
+
+
+Block = Heading | Paragraph | Bullets | Code | Figure | Table
+
+
+@dataclass(frozen=True)
+class Document:
+    """A titled sequence of blocks."""
+
+    title: str
+    blocks: tuple[Block, ...]

@@ -1,0 +1,293 @@
+"""Clean and corrupted test clips through every encoder, judged by probes fitted on clean features.
+
+Each condition corrupts a batch once and gives the same batch to all encoders; logits are kept, tokens not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from experiments.encoders import FrozenEncoder
+from experiments.features import Corrupt, clip_batches, encode
+from experiments.probes import FittedProbe, classification_metrics
+from experiments.results import Predictions, Row, RowStamp
+from vjepa.corruptions import Profile, corrupt
+from vjepa.metrics import mean_performance, relative_performance
+from vjepa.storage import digest_json
+
+if TYPE_CHECKING:
+    from data_modules.base import ClipDataset
+
+CLEAN = ("none", 0)
+
+_CORRUPTED_METRICS = ("top1", "log_loss", "top_prediction_share", "constant_predictor")
+
+
+@dataclass(frozen=True)
+class ProbedEncoder:
+    """An encoder with the probes that were fitted on its clean features.
+
+    Args:
+        encoder: frozen.
+        stamp: its identity in result rows.
+        probes: any number of fitted probes, for any tasks.
+    """
+
+    encoder: FrozenEncoder
+    stamp: RowStamp
+    probes: tuple[FittedProbe, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Rows, and the predictions behind them."""
+
+    rows: tuple[Row, ...]
+    predictions: tuple[Predictions, ...]
+
+
+def benchmark_names(name: str, tasks: Sequence[str]) -> tuple[str, ...]:
+    """Name the benchmark of each task: ``<name>/<task>``, or ``name`` where there is only one."""
+    return (name,) if len(tasks) == 1 else tuple(f"{name}/{task}" for task in tasks)
+
+
+def judge(
+    encoders: Mapping[str, ProbedEncoder],
+    dataset: ClipDataset,
+    indices: Tensor,
+    *,
+    data_name: str,
+    condition: tuple[str, int] = CLEAN,
+    batch_size: int = 64,
+    protocol_version: str = "",
+    progress: bool = True,
+) -> Evaluation:
+    """Evaluate all probes of all encoders under one condition, on one pass over the clips.
+
+    Args:
+        encoders: by label.
+        dataset: the split; its name goes into the rows.
+        indices: (n,) positions in it.
+        data_name: name of the data set, part of the key of all random draws.
+        condition: (corruption, severity), or ``CLEAN``.
+        batch_size: clips a forward pass.
+        protocol_version: hash of the corruption profile, made part of each row's protocol hash.
+        progress: show the bar.
+
+    Returns:
+        All metrics for clean clips, those that robustness is judged by for corrupted ones.
+    """
+    name, severity = condition
+    damage: Corrupt | None = None
+    if condition != CLEAN:
+        damage = partial(_damage, name, severity, data_name)
+    text = "clean" if condition == CLEAN else f"{name} {severity}"
+    logits: dict[str, list[list[Tensor]]] = {label: [[] for _ in probed.probes] for label, probed in encoders.items()}
+    labels, index = [], []
+    for clip in clip_batches(dataset, indices, batch_size, damage, f"{dataset.split}: {text}", progress):
+        for label, probed in encoders.items():
+            tokens = encode(probed.encoder, clip.frames).cpu()
+            for kept, probe in zip(logits[label], probed.probes, strict=True):
+                kept.append(probe.logits(tokens))
+        labels.append(clip.labels)
+        index.append(clip.index)
+    benchmarks = benchmark_names(data_name, [task.name for task in dataset.tasks])
+    rows: list[Row] = []
+    predictions: list[Predictions] = []
+    for label, probed in encoders.items():
+        for kept, probe in zip(logits[label], probed.probes, strict=True):
+            found = _score(
+                torch.cat(kept),
+                torch.cat(labels),
+                torch.cat(index),
+                dataset,
+                probed.stamp,
+                probe,
+                benchmarks[probe.column],
+                condition,
+                protocol_version,
+            )
+            rows += found.rows
+            predictions += found.predictions
+    return Evaluation(tuple(rows), tuple(predictions))
+
+
+def _damage(name: str, severity: int, data_name: str, clip: np.ndarray, video_id: str) -> np.ndarray:
+    return corrupt(clip, name, severity, data_name, video_id)
+
+
+def _score(
+    logits: Tensor,
+    labels: Tensor,
+    index: Tensor,
+    dataset: ClipDataset,
+    stamp: RowStamp,
+    fitted: FittedProbe,
+    benchmark: str,
+    condition: tuple[str, int],
+    protocol_version: str,
+) -> Evaluation:
+    keep = labels[:, fitted.column] >= 0
+    logits, labels, index = logits[keep], labels[keep, fitted.column], index[keep]
+    if not len(labels):
+        return Evaluation((), ())
+    name, severity = condition
+    metrics = classification_metrics(logits, labels)
+    wanted = metrics if condition == CLEAN else {key: metrics[key] for key in _CORRUPTED_METRICS}
+    rows = tuple(
+        make_row(
+            stamp,
+            benchmark,
+            dataset.split,
+            fitted,
+            metric,
+            value,
+            len(labels),
+            corruption=name,
+            severity=severity,
+            protocol_version=protocol_version,
+        )
+        for metric, value in wanted.items()
+    )
+    log_probs = logits.log_softmax(1).gather(1, labels[:, None])[:, 0]
+    block = Predictions(
+        stamp=stamp,
+        benchmark=benchmark,
+        probe=fitted.protocol.name,
+        subspace="whole",
+        corruption=name,
+        severity=severity,
+        index=index.numpy(),
+        video_ids=tuple(dataset.video_ids[position] for position in index.tolist()),
+        labels=labels.numpy(),
+        predictions=logits.argmax(1).numpy(),
+        log_probs=log_probs.numpy(),
+    )
+    return Evaluation(rows, (block,))
+
+
+def make_row(
+    stamp: RowStamp,
+    benchmark: str,
+    split: str,
+    fitted: FittedProbe,
+    metric: str,
+    value: float,
+    n: int,
+    *,
+    corruption: str = "none",
+    severity: int = 0,
+    protocol_version: str = "",
+) -> Row:
+    """Fill a row in; the protocol hash covers the probe and, where there is one, the corruption profile."""
+    protocol = fitted.protocol.hash
+    if protocol_version:
+        protocol = digest_json([protocol, protocol_version])
+    return Row(
+        **vars(stamp),
+        benchmark=benchmark,
+        split=split,
+        probe=fitted.protocol.name,
+        subspace="whole",
+        corruption=corruption,
+        severity=severity,
+        metric=metric,
+        value=value,
+        n=n,
+        protocol_hash=protocol,
+    )
+
+
+def summarise(rows: Sequence[Row], profile: Profile) -> list[Row]:
+    """Sum the accuracies under corruption up to ``mpc_<profile>`` and ``rpc_<profile>``.
+
+    The profile is part of the name because the mean over a short profile is not the mPC of the whole
+    protocol. rPC is NaN for a probe that predicts a constant: nothing can damage it.
+
+    Args:
+        rows: of ``judge`` for clean clips and for every condition of ``profile``.
+        profile: what was run.
+
+    Returns:
+        Two rows for each (encoder, benchmark, probe) whose conditions are complete, with the profile's name
+        as corruption and severity 0.
+    """
+    groups: dict[tuple[object, ...], dict[tuple[str, int, str], Row]] = {}
+    for row in rows:
+        identity = (
+            row.config_hash,
+            row.seed,
+            row.step,
+            row.weights,
+            row.variant,
+            row.benchmark,
+            row.probe,
+            row.split,
+        )
+        groups.setdefault(identity, {})[(row.corruption, row.severity, row.metric)] = row
+    summary: list[Row] = []
+    for found in groups.values():
+        clean, constant = found.get((*CLEAN, "top1")), found.get((*CLEAN, "constant_predictor"))
+        corrupted = {key: found.get((*key, "top1")) for key in profile.conditions}
+        present = {key: row for key, row in corrupted.items() if row is not None}
+        if clean is None or len(present) < len(corrupted):
+            continue
+        mpc = mean_performance({key: row.value for key, row in present.items()})
+        rpc = relative_performance(mpc, clean.value)
+        if constant is not None and constant.value:
+            rpc = float("nan")
+        template = next(iter(present.values()))
+        for metric, value in ((f"mpc_{profile.name}", mpc), (f"rpc_{profile.name}", rpc)):
+            summary.append(replace(template, corruption=profile.name, severity=0, metric=metric, value=value))
+    return summary
+
+
+def evaluate_corruptions(
+    encoders: Mapping[str, ProbedEncoder],
+    dataset: ClipDataset,
+    indices: Tensor,
+    profile: Profile,
+    clean: Sequence[Row],
+    *,
+    data_name: str,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> Evaluation:
+    """Run every condition of a profile and sum it up.
+
+    Args:
+        encoders: by label.
+        dataset: the split to corrupt.
+        indices: (n,) positions in it, the same as for the clean clips.
+        profile: corruptions and severities.
+        clean: rows of the clean clips.
+        data_name: name of the data set, part of the key of all random draws.
+        batch_size: clips a forward pass.
+        progress: show bars.
+
+    Returns:
+        Rows of all conditions and the summaries; per-clip predictions of all conditions.
+    """
+    rows: list[Row] = []
+    predictions: list[Predictions] = []
+    for condition in profile.conditions:
+        found = judge(
+            encoders,
+            dataset,
+            indices,
+            data_name=data_name,
+            condition=condition,
+            batch_size=batch_size,
+            protocol_version=profile.hash,
+            progress=progress,
+        )
+        rows += found.rows
+        predictions += found.predictions
+    return Evaluation((*rows, *summarise([*clean, *rows], profile)), tuple(predictions))

@@ -1,0 +1,235 @@
+"""A study: variants x readings x seeds of one configuration, each trained as its own process, then probed and compared.
+
+Everything is found again on the next start: a trained run by its ``DONE.json``, an evaluation by its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from experiments.results import git_revision
+from experiments.runs import Run
+from vjepa.errors import UserError
+from vjepa.storage import atomic_write_text, digest_json
+
+CONFIGS = Path(__file__).parent / "configs"
+BASE = CONFIGS / "base.yaml"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is trained, how it is judged, and where it is kept.
+
+    Args:
+        title: heading of the report.
+        configs: YAML files, base first; objective overlays come after them.
+        variants: names of files in configs/objective.
+        readings: as_described, as_released or both.
+        seeds: pretraining seeds.
+        out: folder of runs, evaluations and report.
+        extra: further options of ``vjepa fit``.
+        probes: names of probe protocols.
+        corruptions: corruption profile, or None.
+        num_train, num_test: most clips for fitting and for testing probes; None takes all.
+        jobs: runs trained at the same time, each on one thread if more than one.
+        command: command that repeats the study.
+        caveats: what it cannot show.
+    """
+
+    title: str
+    configs: tuple[str, ...]
+    variants: tuple[str, ...]
+    readings: tuple[str, ...]
+    seeds: tuple[int, ...]
+    out: str
+    extra: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ("linear_time", "attentive")
+    corruptions: str | None = "smoke"
+    num_train: int | None = None
+    num_test: int | None = None
+    jobs: int = 1
+    command: str = ""
+    caveats: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """``out`` as a path."""
+        return Path(self.out)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of a study."""
+
+    variant: str
+    reading: str
+    seed: int
+    options: tuple[str, ...]
+    run: Run
+
+    @property
+    def label(self) -> str:
+        """Name in progress lines."""
+        return f"{self.variant} {self.reading} seed {self.seed}"
+
+
+def variant_names() -> list[str]:
+    """Variants that ship, baseline first."""
+    names = sorted(path.stem for path in (CONFIGS / "objective").glob("*.yaml"))
+    return ["baseline", *(name for name in names if name != "baseline")]
+
+
+def plan_cells(study: Study) -> list[Cell]:
+    """Resolve every cell of a study, seeds slowest.
+
+    Raises:
+        UserError: an unknown variant, no seed, or options that the parser rejects.
+    """
+    from experiments.lightning_cli import resolve_run
+    from experiments.messages import nearest
+
+    for name in study.variants:
+        if name not in variant_names():
+            raise UserError(f"unknown variant {name!r}{nearest(name, variant_names())}; vjepa variants lists them")
+    if not study.seeds:
+        raise UserError("a study needs at least one seed, for example --seeds 0,1,2")
+    cells = []
+    for seed, variant, reading in itertools.product(study.seeds, study.variants, study.readings):
+        configs = [*study.configs, str(CONFIGS / "objective" / f"{variant}.yaml")]
+        options = [word for path in configs for word in ("--config", path)]
+        options += [f"--model.reading={reading}", f"--seed_everything={seed}"]
+        options += [f"--run.root={study.folder / 'runs'}", *study.extra]
+        cells.append(Cell(variant, reading, seed, tuple(options), resolve_run(options)))
+    return cells
+
+
+def train(cells: Sequence[Cell], jobs: int) -> None:
+    """Train what is not finished, each cell in its own process.
+
+    Raises:
+        UserError: a cell failed; its log is named. The others have been trained.
+    """
+    open_cells = [cell for cell in cells if not cell.run.is_done]
+    for cell in cells:
+        if cell.run.is_done:
+            print(f"  {cell.label}: finished before, {cell.run.folder}")
+    if jobs == 1:
+        failed = [cell for cell in open_cells if _train_in_sight(cell) != 0]
+    else:
+        with ThreadPoolExecutor(jobs) as pool:
+            codes = list(pool.map(_train_in_background, open_cells))
+        failed = [cell for cell, code in zip(open_cells, codes, strict=True) if code != 0]
+    if failed:
+        names = ", ".join(f"{cell.label} ({cell.run.folder})" for cell in failed)
+        raise UserError(f"training failed: {names}; mend the cause and repeat the command, the rest is kept")
+
+
+def _command(cell: Cell) -> list[str]:
+    return [sys.executable, "-m", "vjepa", "fit", *cell.options]
+
+
+def _train_in_sight(cell: Cell) -> int:
+    print(f"  {cell.label}", flush=True)
+    code = subprocess.run(_command(cell), check=False).returncode
+    if code and not cell.run.is_done and code < 0:
+        raise KeyboardInterrupt
+    return 0 if cell.run.is_done else code or 1
+
+
+def _train_in_background(cell: Cell) -> int:
+    cell.run.folder.mkdir(parents=True, exist_ok=True)
+    log = cell.run.folder / "fit.log"
+    print(f"  {cell.label}: started, log in {log}", flush=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with open(log, "a") as file:
+        command = [*_command(cell), "--trainer.enable_progress_bar=false"]
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False)
+    print(f"  {cell.label}: {'done' if cell.run.is_done else f'failed, see {log}'}", flush=True)
+    return 0 if cell.run.is_done else done.returncode or 1
+
+
+def run_study(study: Study) -> Path:
+    """Train, probe, report; returns the folder of the report."""
+    from experiments.study_evaluation import evaluate_seed
+    from experiments.study_report import write_report
+
+    cells = plan_cells(study)
+    atomic_write_text(study.folder / "study.json", json.dumps(asdict(study), indent=2) + "\n")
+    print(f"training {len(cells)} runs: {', '.join(study.variants)} x seeds {', '.join(map(str, study.seeds))}")
+    train(cells, study.jobs)
+    for seed in study.seeds:
+        print(f"probing seed {seed}: appearance, motion and order, with random-init and pixel controls")
+        evaluate_seed(study, seed, [cell for cell in cells if cell.seed == seed])
+    return write_report(study, cells)
+
+
+def evaluation_key(study: Study, runs: Sequence[Run], manifest_hash: str) -> str:
+    """Digest of all that an evaluation depends on."""
+    from experiments.probes import protocol
+
+    protocols = [protocol(name).hash for name in study.probes]
+    hashes = [run.config_hash for run in runs]
+    limits = [study.num_train, study.num_test]
+    return digest_json([protocols, hashes, manifest_hash, study.corruptions, limits, git_revision().split("-")[0]])
+
+
+def main(options: Sequence[str]) -> int:
+    """``vjepa study``."""
+    parser = argparse.ArgumentParser("vjepa study", description=__doc__)
+    parser.add_argument("--config", action="append", default=[], help="YAML after base.yaml; may be repeated")
+    parser.add_argument("--variants", default="baseline,fwm_hw_ld", help="comma-separated; see vjepa variants")
+    parser.add_argument("--readings", default="as_described", help="as_described, as_released or both")
+    parser.add_argument("--seeds", default="0,1,2", help="comma-separated")
+    parser.add_argument("--probes", default="linear_time,attentive", help="comma-separated probe protocols")
+    parser.add_argument("--corruptions", default="smoke", help="corruption profile, or none")
+    parser.add_argument("--out", required=True, help="folder of runs, evaluations and report")
+    parser.add_argument("--title", default="Study")
+    parser.add_argument("--jobs", type=int, default=1, help="runs trained at the same time")
+    known, extra = parser.parse_known_args(list(options))
+    study = Study(
+        title=known.title,
+        configs=(str(BASE), *known.config),
+        variants=tuple(known.variants.split(",")),
+        readings=tuple(known.readings.split(",")),
+        seeds=_seeds(known.seeds),
+        out=known.out,
+        extra=tuple(extra),
+        probes=tuple(known.probes.split(",")),
+        corruptions=None if known.corruptions == "none" else known.corruptions,
+        jobs=known.jobs,
+        command=shlex.join(["vjepa", "study", *options]),
+    )
+    run_study(study)
+    return 0
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(",") if word)
+    except ValueError as error:
+        raise UserError(f"--seeds {text!r}: expected whole numbers with commas, for example 0,1,2") from error
+
+
+def load_study(folder: Path) -> Study:
+    """The study that a folder holds.
+
+    Raises:
+        UserError: it holds none.
+    """
+    path = folder / "study.json"
+    try:
+        stored = json.loads(path.read_text())
+        stored = {key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()}
+        return replace(Study(**stored), out=str(folder))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); a study folder is written by vjepa study or demo") from error

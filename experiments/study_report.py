@@ -1,0 +1,122 @@
+"""From the results of a study to its report."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from experiments.environment import describe_machine, package_versions
+from experiments.evaluate import PREDICTIONS, RESULTS
+from experiments.load import load_data
+from experiments.report import (
+    Comparison,
+    ReportFacts,
+    TrainingCurve,
+    format_console_table,
+    read_scalars,
+    render,
+)
+from experiments.results import Predictions, Row, git_revision, read_predictions, read_rows
+from experiments.statistics import compare
+from experiments.study import Cell, Study, load_study, plan_cells
+from experiments.study_evaluation import evaluation_folder
+
+CURVES = {"train/loss": "training loss", "collapse/rankme": "RankMe of the context", "collapse/target_variance": "target variance"}
+TRAINED = ("teacher", "online")
+
+
+def write_report(study: Study, cells: Sequence[Cell]) -> Path:
+    """Write report.md, report.html and the plots; print the table and where to look."""
+    rows, predictions = read_study(study)
+    data = load_data(cells[0].run)
+    sizes = {split: len(data.dataset(split)) for split in ("train", "val", "test")}  # type: ignore[arg-type]
+    board = f"tensorboard --logdir {study.folder / 'runs'} --host 127.0.0.1"
+    facts = ReportFacts(
+        title=study.title,
+        question="What does the frozen encoder hold of appearance, motion and time order, beyond what its random "
+        "initialisation holds, and does factorizing the latent change that?",
+        command=study.command,
+        data=data.name,
+        num_seeds=len(study.seeds),
+        num_train=min(sizes["train"], study.num_train or sizes["train"]),
+        num_val=sizes["val"],
+        num_test=min(sizes["test"], study.num_test or sizes["test"]),
+        protocol_hashes={row.probe: row.protocol_hash for row in rows if row.corruption == "none"},
+        config_hashes={cell.label: cell.run.config_hash for cell in cells},
+        git_revision=git_revision(),
+        versions=package_versions(),
+        machine=describe_machine(),
+        date=datetime.now(UTC).date().isoformat(),
+        caveats=study.caveats,
+        tensorboard_command=board,
+    )
+    paths = render(study.folder, rows, comparisons(predictions, study.probes), curves(cells), facts)
+    print()
+    print(format_console_table(rows))
+    print(f"\nreport: {paths.html} and {paths.markdown}\ntraining curves: {board}")
+    return study.folder
+
+
+def read_study(study: Study) -> tuple[list[Row], list[Predictions]]:
+    """All rows and per-clip predictions of a study."""
+    rows: list[Row] = []
+    predictions: list[Predictions] = []
+    for seed in study.seeds:
+        folder = evaluation_folder(study, seed)
+        rows += read_rows(folder / RESULTS)
+        predictions += read_predictions(folder / PREDICTIONS)
+    return rows, predictions
+
+
+def comparisons(predictions: Sequence[Predictions], probes: Sequence[str]) -> list[Comparison]:
+    """Every trained encoder against its random initialisation, then every other variant against the baseline."""
+    clean = [block for block in predictions if block.corruption == "none" and block.subspace == "whole"]
+    trained = [block for block in clean if block.stamp.weights in TRAINED]
+    pairs: list[tuple[str, str, list[Predictions], list[Predictions]]] = []
+    init = [block for block in clean if block.stamp.weights == "init"]
+    names = list(dict.fromkeys((block.stamp.variant, block.stamp.reading) for block in trained))
+    chosen = {name: [b for b in trained if (b.stamp.variant, b.stamp.reading) == name] for name in names}
+    baselines = {reading: blocks for (variant, reading), blocks in chosen.items() if variant == "baseline"}
+    for name, blocks in chosen.items():
+        pairs.append((_title(name, names), "its random init", blocks, init))
+    for name, blocks in chosen.items():
+        if name[0] != "baseline" and name[1] in baselines:
+            pairs.append((_title(name, names), "baseline", blocks, baselines[name[1]]))
+    benchmarks = list(dict.fromkeys(block.benchmark for block in clean))
+    return [
+        Comparison(treatment, control, benchmark, probe, compare(_pick(a, benchmark, probe), _pick(b, benchmark, probe)))
+        for treatment, control, a, b in pairs
+        for probe in probes
+        for benchmark in benchmarks
+    ]
+
+
+def _title(name: tuple[str, str], names: Sequence[tuple[str, str]]) -> str:
+    variant, reading = name
+    return f"{variant} ({reading})" if len({r for _, r in names}) > 1 else variant
+
+
+def _pick(blocks: Sequence[Predictions], benchmark: str, probe: str) -> list[Predictions]:
+    return [block for block in blocks if block.benchmark == benchmark and block.probe == probe]
+
+
+def curves(cells: Sequence[Cell]) -> list[TrainingCurve]:
+    """Loss and collapse diagnostics of every run."""
+    found = []
+    for cell in cells:
+        scalars = read_scalars(cell.run.folder, list(CURVES))
+        found.append(TrainingCurve(cell.variant, {CURVES[tag]: values for tag, values in scalars.items()}))
+    return found
+
+
+def main(options: Sequence[str]) -> int:
+    """``vjepa report``."""
+    parser = argparse.ArgumentParser("vjepa report", description="Write the report of a study again.")
+    parser.add_argument("folder", type=Path, help="folder of vjepa study or demo")
+    study = load_study(parser.parse_args(list(options)).folder)
+    write_report(study, plan_cells(study))
+    return 0
+
+

@@ -1,0 +1,77 @@
+"""The order of clips is a pure function; shards are disjoint, complete and unpadded."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+
+from data_modules.order import ShardSampler, StepSampler
+from vjepa.errors import UserError
+
+
+def take(sampler: StepSampler, count: int) -> list[list[int]]:
+    return list(islice(sampler, count))
+
+
+def test_same_arguments_give_the_same_batches_and_seeds_differ() -> None:
+    first = take(StepSampler(50, 4, seed=3), 40)
+    assert first == take(StepSampler(50, 4, seed=3), 40)
+    assert first != take(StepSampler(50, 4, seed=4), 40)
+
+
+def test_each_epoch_is_a_fresh_permutation_without_repeats() -> None:
+    sampler = StepSampler(50, 4, seed=0)
+    batches = take(sampler, 2 * sampler.batches_per_epoch)
+    epochs = [[index for batch in part for index in batch] for part in (batches[:12], batches[12:])]
+    assert sampler.batches_per_epoch == 12
+    assert all(len(set(epoch)) == 48 for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    assert epochs[0] != sorted(epochs[0])
+
+
+def test_ranks_are_disjoint_within_an_epoch() -> None:
+    ranks = [StepSampler(50, 4, seed=1, rank=rank, world=3) for rank in range(3)]
+    seen = [index for sampler in ranks for batch in take(sampler, 4) for index in batch]
+    assert ranks[0].batches_per_epoch == 4
+    assert len(seen) == len(set(seen)) == 48
+
+
+def test_ranks_together_see_the_clips_of_one_large_batch() -> None:
+    whole = take(StepSampler(50, 8, seed=1), 6)
+    parts = [take(StepSampler(50, 4, seed=1, rank=rank, world=2), 6) for rank in range(2)]
+    assert whole == [left + right for left, right in zip(*parts, strict=True)]
+
+
+@pytest.mark.parametrize("start", [0, 5, 12, 31])
+def test_resuming_continues_exactly(start: int) -> None:
+    whole = take(StepSampler(50, 4, seed=2), 40)
+    assert take(StepSampler(50, 4, seed=2, first_batch=start), 40 - start) == whole[start:]
+
+
+def test_a_batch_can_be_asked_for_in_any_order() -> None:
+    sampler = StepSampler(50, 4, seed=2)
+    forwards = [sampler.batch(number) for number in range(30)]
+    assert [sampler.batch(number) for number in reversed(range(30))] == forwards[::-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_clips": 7, "batch_size": 4, "world": 2}, "7 training clips do not fill one batch of 4"),
+        ({"num_clips": 7, "batch_size": 0}, "batch_size is 0"),
+        ({"num_clips": 7, "batch_size": 1, "rank": 2, "world": 2}, "rank is 2 of 2"),
+        ({"num_clips": 7, "batch_size": 1, "first_batch": -1}, "first_batch is -1"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        StepSampler(seed=0, **arguments)
+
+
+@pytest.mark.parametrize(("num_clips", "world"), [(10, 1), (10, 3), (2, 4), (0, 2)])
+def test_shards_hold_every_clip_once(num_clips: int, world: int) -> None:
+    shards = [ShardSampler(num_clips, rank, world) for rank in range(world)]
+    seen = [index for shard in shards for index in shard]
+    assert sorted(seen) == list(range(num_clips))
+    assert [len(shard) for shard in shards] == [len(list(shard)) for shard in shards]

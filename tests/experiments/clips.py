@@ -1,0 +1,77 @@
+"""An in-memory data set with the interface of a ClipDataset, whose class signals are known exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vjepa.latents import Clip
+
+FRAMES, SIZE, PATCH, TUBELET = 8, 16, 4, 2
+
+
+@dataclass(frozen=True)
+class FakeTask:
+    name: str
+    classes: tuple[str, ...]
+    temporal: bool
+
+
+TASKS = (
+    FakeTask("colour", ("red", "green", "blue"), False),
+    FakeTask("order", ("brighter", "darker"), True),
+    FakeTask("noise", ("heads", "tails"), False),
+)
+
+
+class FakeDataset:
+    """Colour in the tint, order in the sign of a brightness ramp, noise nowhere.
+
+    Every fifth clip has no order label. The two frames of a tubelet are equal: order lies between time steps only.
+    """
+
+    def __init__(self, split: str, num_clips: int, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        colour = torch.randint(3, (num_clips,), generator=generator)
+        order = torch.randint(2, (num_clips,), generator=generator)
+        noise = torch.randint(2, (num_clips,), generator=generator)
+        frames = torch.full((num_clips, FRAMES, SIZE, SIZE, 3), 120.0)
+        frames[torch.arange(num_clips), ..., colour] += 30
+        ramp = torch.linspace(-20, 20, FRAMES // TUBELET).repeat_interleave(TUBELET)
+        frames += (ramp * (1 - 2 * order[:, None]))[:, :, None, None, None]
+        frames += 25 * torch.randn(num_clips, 1, SIZE, SIZE, 3, generator=generator)
+        frames += 10 * torch.randn(num_clips, FRAMES // TUBELET, SIZE, SIZE, 3, generator=generator).repeat_interleave(
+            TUBELET, dim=1
+        )
+        self.frames = frames.clamp(0, 255).to(torch.uint8)
+        order[::5] = -1
+        self.labels = torch.stack([colour, order, noise], dim=1)
+        self.split = split
+        self.tasks = TASKS
+        self.video_ids = tuple(f"{split}/{number}" for number in range(num_clips))
+        self.num_fetched = 0
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def fetch(self, indices: Tensor | Sequence[int]) -> Clip:
+        chosen = torch.as_tensor(indices)
+        self.num_fetched += len(chosen)
+        return Clip(self.frames[chosen], chosen, self.labels[chosen])
+
+
+class FakeDataModule:
+    """Three splits of fake clips."""
+
+    name = "fake"
+    tasks = TASKS
+
+    def __init__(self) -> None:
+        sizes = {"train": 320, "val": 160, "test": 200}
+        self.splits = {name: FakeDataset(name, size, seed) for seed, (name, size) in enumerate(sizes.items())}
+
+    def dataset(self, split: str) -> FakeDataset:
+        return self.splits[split]

@@ -1,0 +1,35 @@
+"""The token grid of a clip, and how tokens are picked from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A token grid in raster order: time slowest, then row, then column.
+
+    Args:
+        time, height, width: number of token positions along each axis, all >= 1.
+    """
+
+    time: int
+    height: int
+    width: int
+
+    @property
+    def num_tokens(self) -> int:
+        """T*H*W."""
+        return self.time * self.height * self.width
+
+    @property
+    def frame_tokens(self) -> int:
+        """H*W, the distance in raster order between a token and the one a time step later."""
+        return self.height * self.width
+
+
+def gather_tokens(tokens: Tensor, indices: Tensor) -> Tensor:
+    """Pick tokens by index: (B, N, C) and (B, K) -> (B, K, C)."""
+    return tokens.gather(1, indices.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))

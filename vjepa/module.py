@@ -1,0 +1,339 @@
+"""The LightningModules: a clip becomes tokens, tokens become latents, latents become terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from vjepa.errors import UserError
+from vjepa.latents import Clip, Grid, Latents, Masks
+from vjepa.layout import Layout
+from vjepa.masking import MultiBlockMasker
+from vjepa.nn import Encoder, Predictor, preset
+from vjepa.objectives import ModelFacts, Objectives, Term, active
+from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
+from vjepa.optimization import OptimizerOptions
+from vjepa.pixels import FrozenEncoder, to_pixels
+from vjepa.reading import Reading, resolve
+from vjepa.targets import Target, TargetOptions, Weights
+
+LayoutChoice = Literal["whole", "factorized", "by_level", "within_level"]
+ImageMode = Literal["repeat", "single"]
+
+
+@dataclass(frozen=True)
+class PredictorOptions:
+    """Mask tokens of the predictor.
+
+    Args:
+        num_mask_tokens: learned mask tokens kept in the weights; None: one for each mask. The study's mixed regime
+            keeps 6 and uses the first.
+        mask_token: ``per_mask`` (as described) or ``first`` for all masks (as released); None: by the reading.
+    """
+
+    num_mask_tokens: int | None = None
+    mask_token: Literal["per_mask", "first"] | None = None
+
+
+@dataclass(frozen=True)
+class LossReport:
+    """Total loss of a step and its parts: term by name, and the coefficient each was given."""
+
+    total: Tensor
+    terms: dict[str, Term]
+    weights: dict[str, float]
+
+
+class VideoJEPA(LightningModule):
+    """Non-factorized Video-JEPA: one latent, the base terms and any number of auxiliary ones.
+
+    Args:
+        preset: sizes: tiny, glyphs, small, base or large.
+        patch_size: side of a patch in pixels.
+        tubelet_size: frames of a time step.
+        layout: ``whole``; ``factorized`` divides by the run's reading; ``by_level`` and ``within_level`` say how.
+        app_ratio: share of z_app in a factorized layout, in (0, 1).
+        masker: masker slot.
+        target: target slot.
+        predictor: mask tokens.
+        objectives: terms of the loss; None: prediction and context prediction.
+        optimizer: AdamW and its schedules.
+        image_mode: a clip of one frame is repeated to ``image_frames`` (as in the study), or encoded as an image.
+        image_frames: frames of a repeated image, a multiple of ``tubelet_size``.
+        loss_exponent: p of the error |x|^p / p, > 0.
+        reading: ``as_described`` or ``as_released``; decides every switch that is left open.
+        seed: of initial weights and masks; links to ``seed_everything`` on the command line.
+
+    Raises:
+        UserError: options that contradict one another.
+
+    Source: the study's training step. Logs ``objective/<name>/raw`` and ``/weighted``.
+    """
+
+    factorized = False
+
+    def __init__(
+        self,
+        preset: str = "base",
+        patch_size: int = 16,
+        tubelet_size: int = 2,
+        layout: LayoutChoice = "whole",
+        app_ratio: float = 0.5,
+        masker: MultiBlockMasker = MultiBlockMasker(),
+        target: TargetOptions = TargetOptions(),
+        predictor: PredictorOptions = PredictorOptions(),
+        objectives: Objectives | None = None,
+        optimizer: OptimizerOptions = OptimizerOptions(),
+        image_mode: ImageMode = "repeat",
+        image_frames: int = 16,
+        loss_exponent: float = 1.0,
+        reading: Reading = "as_described",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if loss_exponent <= 0:
+            raise UserError(f"model.loss_exponent {loss_exponent}: expected a number > 0")
+        if image_frames < 1 or image_frames % tubelet_size:
+            raise UserError(f"model.image_frames {image_frames}: expected a multiple of tubelet_size {tubelet_size}")
+        self._init_encoder = partial(initial_encoder, preset, patch_size, tubelet_size, seed)
+        self.reading, self.seed, self.masker = reading, seed, masker
+        self.image_mode, self.image_frames = image_mode, image_frames
+        self.loss_exponent, self.optimizer_options = loss_exponent, optimizer
+        self.total_steps = 1
+        self.latest: Latents | None = None
+        self.layout = self._make_layout(layout, app_ratio, preset)
+        self.encoder = self._init_encoder()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + 1)
+            self._make_predictor(preset, patch_size, predictor)
+            self._make_objectives(objectives)
+        self.target = Target(target, self.encoder, reading)
+        self._freeze_unused()
+
+    # -- construction
+
+    def _make_layout(self, choice: LayoutChoice, app_ratio: float, size: str) -> Layout:
+        kind = resolve("layout", None, self.reading) if choice == "factorized" else choice
+        if (kind != "whole") != self.factorized:
+            expected = "a factorized layout" if self.factorized else "layout whole"
+            raise UserError(
+                f"{type(self).__name__} needs {expected}, but model.layout is {choice!r}: "
+                "VideoJEPA takes whole, FactorizedVideoJEPA any other"
+            )
+        return Layout(kind, preset(size).width, app_ratio)  # type: ignore[arg-type]
+
+    def _make_predictor(self, size: str, patch_size: int, options: PredictorOptions) -> None:
+        num_masks = len(self.masker.blocks)
+        num_tokens = options.num_mask_tokens or num_masks
+        self.mask_token = resolve("predictor.mask_token", options.mask_token, self.reading)
+        if self.mask_token == "per_mask" and num_tokens < num_masks:
+            raise UserError(
+                f"model.predictor.num_mask_tokens {num_tokens}: {num_masks} masks need one each; "
+                "raise it, or set mask_token to first"
+            )
+        self.predictor = Predictor(preset(size), patch_size, num_tokens)
+
+    def _make_objectives(self, objectives: Any) -> None:
+        if objectives is None:
+            objectives = Objectives(prediction=TargetPrediction(), context=ContextPrediction())
+        self.objectives = active(objectives)
+        if not self.objectives:
+            raise UserError("model.objectives has no term: expected at least one, for example prediction")
+        hard_region: Any = self.objectives["hard_region"] if "hard_region" in self.objectives else None
+        facts = ModelFacts(
+            self.encoder.preset.latent_width, self.layout, self.reading,
+            None if hard_region is None else hard_region.temperature,
+        )  # fmt: skip
+        for term in self.objectives.values():
+            term.build(facts)
+
+    def _freeze_unused(self) -> None:
+        """Parameters that no step can reach keep their initial value, as under an optimizer that skips them."""
+        if self.image_mode == "repeat":
+            self.encoder.patch_embed_img.requires_grad_(False)
+            self.encoder.img_mod_embed.requires_grad_(False)
+            self.predictor.img_mod_embed.requires_grad_(False)
+        used = 1 if self.mask_token == "first" else len(self.masker.blocks)
+        for token in list(self.predictor.mask_tokens)[used:]:
+            token.requires_grad_(False)
+
+    # -- one step
+
+    def pixels(self, frames: Tensor) -> Tensor:
+        """Normalised pixels (B, 3, F, H_px, W_px) of uint8 frames (B, F, H_px, W_px, 3), images as the slot says."""
+        if frames.shape[1] == 1 and self.image_mode == "repeat":
+            frames = frames.expand(-1, self.image_frames, -1, -1, -1)
+        return to_pixels(frames)
+
+    def masks(self, grid: Grid, batch_size: int, *, step: int, first_sample: int = 0) -> Masks:
+        """Masks of one micro-batch on the module's device."""
+        drawn = self.masker(
+            grid, batch_size, step=step, seed=self.seed, rank=self.global_rank, first_sample=first_sample
+        )
+        return drawn.to(self.device, non_blocking=True)
+
+    def latents(self, frames: Tensor, *, step: int, first_sample: int = 0) -> Latents:
+        """Everything the terms read, from uint8 frames (B, F, H_px, W_px, 3)."""
+        pixels = self.pixels(frames)
+        is_image = pixels.shape[2] == 1
+        grid = self.encoder.grid(pixels)
+        masks = self.masks(grid, len(pixels), step=step, first_sample=first_sample)
+        targets = self.target(self.encoder, pixels)
+        context, predicted, predicted_context = [], [], []
+        for number, (visible, hidden) in enumerate(zip(masks.context, masks.target, strict=True)):
+            token = 0 if self.mask_token == "first" else number
+            encoded = self.encoder.levels(pixels, visible)
+            z_pred, z_ctx = self.predictor(encoded, visible, hidden, grid, token, is_image)
+            context.append(encoded)
+            predicted.append(z_pred)
+            predicted_context.append(z_ctx)
+        return Latents(
+            pixels, grid, self.layout, masks, targets, tuple(context), tuple(predicted), tuple(predicted_context),
+            step, self.total_steps, self.loss_exponent,
+        )  # fmt: skip
+
+    def loss(self, latents: Latents) -> LossReport:
+        """Weighted sum of the terms."""
+        terms = {name: term(latents) for name, term in self.objectives.items()}
+        weights = {
+            name: term.weight * term.factor(latents.step, latents.total_steps)
+            for name, term in self.objectives.items()
+        }
+        total = torch.stack([weights[name] * term.loss for name, term in terms.items()]).sum()
+        return LossReport(total + self._touch(latents), terms, weights)
+
+    def _touch(self, latents: Latents) -> Tensor:
+        """Zero that reaches the embeddings of the clip kind that this batch is not, for DDP."""
+        if self.image_mode == "repeat":
+            return latents.targets.new_zeros(())
+        encoder, predictor = self.encoder, self.predictor
+        if latents.pixels.shape[2] == 1:
+            idle = [*encoder.patch_embed.parameters(), encoder.video_mod_embed, predictor.video_mod_embed]
+        else:
+            idle = [*encoder.patch_embed_img.parameters(), encoder.img_mod_embed, predictor.img_mod_embed]
+        return 0.0 * torch.stack([p.sum() for p in idle]).sum()
+
+    # -- Lightning
+
+    def setup(self, stage: str) -> None:
+        """Learn the length of the run, which schedules are measured against."""
+        if stage == "fit":
+            self.total_steps = max(1, int(self.trainer.estimated_stepping_batches))
+
+    @property
+    def logs_this_step(self) -> bool:
+        """Whether the logger takes values at this optimizer step; diagnostics are computed only then."""
+        return (self.global_step + 1) % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+
+    def training_step(self, batch: Clip, batch_idx: int) -> Tensor:
+        """Loss of one micro-batch."""
+        micro_batch = batch_idx % self.trainer.accumulate_grad_batches
+        latents = self.latents(batch.frames, step=self.global_step, first_sample=micro_batch * len(batch))
+        report = self.loss(latents)
+        if self.logs_this_step:
+            self.latest = latents.detach()
+            self.log("train/loss", report.total, prog_bar=True)
+            self.log_dict(loss_logs(report))
+        return report.total
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Let go of the tensors that diagnostics have read."""
+        self.latest = None
+
+    def validation_step(self, batch: Clip, batch_idx: int) -> None:
+        """Losses on held-out clips, with masks that are the same at every validation."""
+        self._held_out("val", batch, batch_idx)
+
+    def test_step(self, batch: Clip, batch_idx: int) -> None:
+        """As ``validation_step``, on the test split."""
+        self._held_out("test", batch, batch_idx)
+
+    def _held_out(self, split: str, batch: Clip, batch_idx: int) -> None:
+        report = self.loss(self.latents(batch.frames, step=batch_idx))
+        prediction = {f"{split}/objective/{name}": term.loss for name, term in report.terms.items()}
+        self.log_dict(prediction, batch_size=len(batch), on_step=False, on_epoch=True, sync_dist=True)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW over encoder, predictor and the heads of the terms."""
+        return self.optimizer_options.build([self.encoder, self.predictor, *self.objectives.values()])
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Schedules before the step, the teacher after it: once per optimizer step, however many micro-batches."""
+        step = self.global_step
+        rate = self.optimizer_options.apply(optimizer, step + 1, self.total_steps)
+        if self.logs_this_step:
+            self.log("optimizer/lr", rate)
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        self.target.update(self.encoder, step, self.total_steps)
+
+    # -- evaluation
+
+    @property
+    def evaluated_weights(self) -> Weights:
+        """Weights that evaluation reads for this run's target slot and reading."""
+        return self.target.evaluate
+
+    def frozen(self, weights: Weights | None = None) -> FrozenEncoder:
+        """The encoder to probe.
+
+        Args:
+            weights: ``teacher``, ``online``, or ``init`` (made again from the seed); None: ``evaluated_weights``.
+
+        Raises:
+            UserError: the run has no teacher.
+        """
+        chosen = weights or self.evaluated_weights
+        encoder: nn.Module | None = {"teacher": self.target.teacher, "online": self.encoder}.get(chosen)
+        if chosen == "init":
+            encoder = self._init_encoder().to(self.device)
+        if not isinstance(encoder, Encoder):
+            raise UserError("this run has no teacher (model.target.kind is self): evaluate online or init")
+        return FrozenEncoder(encoder, self.image_mode, self.image_frames)
+
+
+class FactorizedVideoJEPA(VideoJEPA):
+    """Factorized Video-JEPA: the latent is divided into appearance (z_app) and dynamics (z_dyn).
+
+    Takes the arguments of ``VideoJEPA`` with a layout other than ``whole``; ``layout="factorized"`` divides
+    within each level as described, or by level as released.
+    """
+
+    factorized = True
+
+    def __init__(self, layout: LayoutChoice = "factorized", **kwargs: Any) -> None:
+        super().__init__(layout=layout, **kwargs)
+
+    def subspaces(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """z_app and z_dyn of concatenated levels (..., D)."""
+        return self.layout.split(levels)
+
+    def training_step(self, batch: Clip, batch_idx: int) -> Tensor:
+        """As ``VideoJEPA``, with the spread of both subspaces in the logs."""
+        loss = super().training_step(batch, batch_idx)
+        if self.latest is not None:
+            app, dyn = self.subspaces(self.latest.context[0].flatten(0, 1).float())
+            self.log_dict({"subspace/app_std": app.std(dim=0).mean(), "subspace/dyn_std": dyn.std(dim=0).mean()})
+        return loss
+
+
+def initial_encoder(size: str, patch_size: int, tubelet_size: int, seed: int) -> Encoder:
+    """The encoder of a seed before training: the same weights in every run of the seed, whatever else it trains."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Encoder(preset(size), patch_size, tubelet_size)
+
+
+def loss_logs(report: LossReport) -> dict[str, Tensor]:
+    """Each term raw and weighted, and what it logs itself."""
+    logs: dict[str, Tensor] = {}
+    for name, term in report.terms.items():
+        raw = term.loss.detach()
+        logs[f"objective/{name}/raw"] = raw
+        logs[f"objective/{name}/weighted"] = report.weights[name] * raw
+        logs |= {f"objective/{name}/{key}": value.detach() for key, value in term.logs.items()}
+    return logs

@@ -1,0 +1,97 @@
+"""The pre-norm transformer block with rotary attention that encoder and predictor share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vjepa.nn.rope import rotate
+
+LAYER_NORM_EPS = 1e-6
+
+
+class RotaryAttention(nn.Module):
+    """Multi-head self-attention with rotary positions on queries and keys.
+
+    Args:
+        width: channels, divisible by ``num_heads``.
+        num_heads: number of heads.
+    """
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, table: Tensor) -> Tensor:
+        """Attend.
+
+        Args:
+            x: (B, K, width).
+            table: cosines and sines for these tokens, see ``vjepa.nn.rope.rotate``.
+
+        Returns:
+            (B, K, width).
+        """
+        # (B, K, 3*width) -> 3 x (B, heads, K, head_dim)
+        query, key, value = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(rotate(query, table), rotate(key, table), value)
+        return self.proj(mixed.transpose(1, 2).flatten(2))
+
+
+class Mlp(nn.Module):
+    """Linear, GELU (exact), Linear."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., width) -> (..., width)."""
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
+class Block(nn.Module):
+    """x + Attn(LN(x)), then x + Mlp(LN(x)).
+
+    Args:
+        width: channels.
+        num_heads: attention heads.
+        mlp_ratio: hidden width of the MLP over ``width``.
+    """
+
+    def __init__(self, width: int, num_heads: int, mlp_ratio: float = 4.0) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
+        self.attn = RotaryAttention(width, num_heads)
+        self.norm2 = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
+        self.mlp = Mlp(width, int(width * mlp_ratio))
+
+    def forward(self, x: Tensor, table: Tensor) -> Tensor:
+        """(B, K, width) -> (B, K, width)."""
+        x = x + self.attn(self.norm1(x), table)
+        return x + self.mlp(self.norm2(x))
+
+
+def initialize(module: nn.Module, blocks: Iterable[nn.Module]) -> None:
+    """Initialise a transformer in place.
+
+    Linear and convolution weights are drawn from N(0, 0.02^2) truncated to [-2, 2], biases are 0, and the
+    output projections of block i (counted from 1) are divided by sqrt(2 i).
+
+    Source: the reference's initialisation (also that of V-JEPA 2).
+    """
+    for child in module.modules():
+        if isinstance(child, nn.Linear | nn.Conv3d):
+            nn.init.trunc_normal_(child.weight, std=0.02, a=-2.0, b=2.0)
+            if child.bias is not None:
+                nn.init.zeros_(child.bias)
+    for depth, block in enumerate(blocks, start=1):
+        assert isinstance(block, Block)
+        block.attn.proj.weight.data.div_(math.sqrt(2 * depth))
+        block.mlp.fc2.weight.data.div_(math.sqrt(2 * depth))

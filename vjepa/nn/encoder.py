@@ -1,0 +1,132 @@
+"""The video transformer of V-JEPA 2.1: tubelet and image embeddings, rotary blocks, four normed levels.
+
+Legend: B batch, F frames, T time steps, H, W token grid, N = T*H*W, K kept tokens, E width, L levels, D = L*E.
+"""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from vjepa.grid import Grid, gather_tokens
+from vjepa.layout import NUM_LEVELS
+from vjepa.nn.blocks import LAYER_NORM_EPS, Block, initialize
+from vjepa.nn.presets import Preset, level_blocks
+from vjepa.nn.rope import rotary_table
+
+ROPE_REFERENCE_PIXELS = 256
+"""Rows and columns are stretched to the range they have at this resolution."""
+
+
+def gather_table(table: Tensor, indices: Tensor) -> Tensor:
+    """Rotary table of kept tokens: (2, N, d) and (B, K) -> (2, B, 1, K, d)."""
+    return table[:, indices].unsqueeze(2)
+
+
+class PatchEmbed(nn.Module):
+    """Strided convolution over tubelets, computed as a linear map of the tubelets that are kept.
+
+    Args:
+        width: E.
+        tubelet: frames of a tubelet.
+        patch: side of a patch in pixels.
+    """
+
+    def __init__(self, width: int, tubelet: int, patch: int) -> None:
+        super().__init__()
+        self.tubelet, self.patch = tubelet, patch
+        self.proj = nn.Conv3d(3, width, (tubelet, patch, patch), (tubelet, patch, patch))
+
+    def forward(self, pixels: Tensor, indices: Tensor | None = None) -> Tensor:
+        """(B, 3, F, H_px, W_px) -> (B, N, E), or (B, K, E) for the tokens in ``indices`` (B, K)."""
+        patches = rearrange(
+            pixels,
+            "b c (t u) (h p) (w q) -> b (t h w) (c u p q)",
+            u=self.tubelet, p=self.patch, q=self.patch,
+        )  # fmt: skip
+        if indices is not None:
+            patches = gather_tokens(patches, indices)
+        return linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+
+
+class Encoder(nn.Module):
+    """Video transformer whose four levels are concatenated for training.
+
+    A clip of one frame takes the image embedding and modality vector, any other the video ones.
+
+    Args:
+        preset: sizes.
+        patch: patch side in pixels.
+        tubelet: frames a time step.
+
+    Source: V-JEPA 2.1 path of the study (ViT with 3D RoPE, ``interpolate_rope``).
+    """
+
+    def __init__(self, preset: Preset, patch: int = 16, tubelet: int = 2) -> None:
+        super().__init__()
+        self.preset, self.patch, self.tubelet = preset, patch, tubelet
+        width = preset.width
+        self.patch_embed = PatchEmbed(width, tubelet, patch)
+        self.patch_embed_img = PatchEmbed(width, 1, patch)
+        self.video_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
+        self.img_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
+        self.blocks = nn.ModuleList(Block(width, preset.num_heads) for _ in range(preset.depth))
+        self.norms_block = nn.ModuleList(nn.LayerNorm(width, eps=LAYER_NORM_EPS) for _ in range(NUM_LEVELS))
+        initialize(self, self.blocks)
+        nn.init.normal_(self.video_mod_embed, std=1e-6)
+        nn.init.normal_(self.img_mod_embed, std=1e-6)
+
+    def grid(self, pixels: Tensor) -> Grid:
+        """Token grid of a clip (B, 3, F, H_px, W_px).
+
+        Raises:
+            ValueError: frames or sides are no multiple of tubelet or patch.
+        """
+        _, _, frames, height, width = pixels.shape
+        if (frames > 1 and frames % self.tubelet) or height % self.patch or width % self.patch:
+            raise ValueError(
+                f"clip of {frames} frames, {height}x{width} px: expected 1 frame or a multiple of the tubelet "
+                f"({self.tubelet}), and sides that are multiples of the patch ({self.patch})"
+            )
+        time = 1 if frames == 1 else frames // self.tubelet
+        return Grid(time, height // self.patch, width // self.patch)
+
+    def _taps(self, pixels: Tensor, indices: Tensor | None, levels: tuple[int, ...]) -> Tensor:
+        """Run the blocks; return the chosen normed levels side by side."""
+        is_image = pixels.shape[2] == 1
+        embed = self.patch_embed_img if is_image else self.patch_embed
+        table = rotary_table(
+            self.grid(pixels),
+            self.preset.width // self.preset.num_heads,
+            ROPE_REFERENCE_PIXELS // self.patch,
+            pixels.device,
+        )
+        if indices is not None:
+            table = gather_table(table, indices)
+        x = embed(pixels, indices) + (self.img_mod_embed if is_image else self.video_mod_embed)
+        level_after = {block: level for level, block in enumerate(level_blocks(self.preset.depth))}
+        taps = []
+        for number, block in enumerate(self.blocks):
+            x = block(x, table)
+            level = level_after.get(number)
+            if level in levels:
+                taps.append(self.norms_block[level](x))
+        return torch.cat(taps, dim=-1) if len(taps) > 1 else taps[0]
+
+    def forward(self, pixels: Tensor, indices: Tensor | None = None) -> Tensor:
+        """Encode for evaluation: the last level.
+
+        Args:
+            pixels: (B, 3, F, H_px, W_px), normalised.
+            indices: (B, K) tokens to keep; all of them if None.
+
+        Returns:
+            (B, K, E).
+        """
+        return self._taps(pixels, indices, (NUM_LEVELS - 1,))
+
+    def levels(self, pixels: Tensor, indices: Tensor | None = None) -> Tensor:
+        """Encode for training: all levels concatenated, shallow first; (B, K, D)."""
+        return self._taps(pixels, indices, tuple(range(NUM_LEVELS)))

@@ -1,0 +1,81 @@
+"""The narrow transformer that predicts target tokens, and re-predicts context tokens, from context tokens."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vjepa.grid import Grid
+from vjepa.nn.blocks import LAYER_NORM_EPS, Block, initialize
+from vjepa.nn.encoder import ROPE_REFERENCE_PIXELS, gather_table
+from vjepa.nn.presets import Preset
+from vjepa.nn.rope import rotary_table
+
+
+class Predictor(nn.Module):
+    """Predictor with a head for targets and a head for context.
+
+    Args:
+        preset: sizes.
+        patch: patch side in pixels (sets the range of rotary positions).
+        num_mask_tokens: learned mask tokens; the study keeps masks x data sets of them.
+
+    Source: V-JEPA 2.1 predictor of the study (``predict_all``, modality vectors).
+        Differs: tokens are not sorted by position, which changes nothing, since attention sees positions only
+        through the rotary table.
+    """
+
+    def __init__(self, preset: Preset, patch: int = 16, num_mask_tokens: int = 2) -> None:
+        super().__init__()
+        self.preset, self.patch = preset, patch
+        width = preset.predictor_width
+        self.predictor_embed = nn.Sequential(
+            nn.Linear(preset.latent_width, preset.width), nn.GELU(), nn.Linear(preset.width, width)
+        )
+        self.mask_tokens = nn.ParameterList(torch.zeros(1, 1, width) for _ in range(num_mask_tokens))
+        self.video_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
+        self.img_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
+        self.predictor_blocks = nn.ModuleList(
+            Block(width, preset.predictor_num_heads) for _ in range(preset.predictor_depth)
+        )
+        self.predictor_norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
+        self.predictor_proj = nn.Linear(width, preset.latent_width)
+        self.predictor_proj_context = nn.Linear(width, preset.latent_width)
+        initialize(self, self.predictor_blocks)
+        nn.init.normal_(self.video_mod_embed, std=1e-6)
+        nn.init.normal_(self.img_mod_embed, std=1e-6)
+
+    def forward(
+        self, context: Tensor, context_indices: Tensor, target_indices: Tensor, grid: Grid,
+        mask_token: int = 0, is_image: bool = False,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Predict the latents of target and context tokens.
+
+        Args:
+            context: (B, K, D) online encoder output on the context.
+            context_indices: (B, K) their positions in ``grid``.
+            target_indices: (B, K') positions to predict.
+            grid: token grid of the clip.
+            mask_token: which learned mask token stands for the targets.
+            is_image: whether the clip has a single frame.
+
+        Returns:
+            Predictions of targets (B, K', D) and of context (B, K, D), not normalised.
+        """
+        batch, num_targets = target_indices.shape
+        queries = self.mask_tokens[mask_token].expand(batch, num_targets, -1)
+        embedded = self.predictor_embed(context)
+        x = torch.cat((embedded, queries.to(embedded.dtype)), dim=1)
+        x = x + (self.img_mod_embed if is_image else self.video_mod_embed)
+        table = rotary_table(
+            grid,
+            self.preset.predictor_width // self.preset.predictor_num_heads,
+            ROPE_REFERENCE_PIXELS // self.patch,
+            context.device,
+        )
+        table = gather_table(table, torch.cat((context_indices, target_indices), dim=1))
+        for block in self.predictor_blocks:
+            x = block(x, table)
+        x = self.predictor_norm(x)
+        num_context = context.shape[1]
+        return self.predictor_proj(x[:, num_context:]), self.predictor_proj_context(x[:, :num_context])

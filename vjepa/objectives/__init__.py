@@ -1,0 +1,52 @@
+"""The terms of the loss, one family per file.
+
+Every class with a ``name`` in this package becomes a field of ``Objectives``: a new file is a new field, in Python
+and in YAML.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import field, make_dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from torch import nn
+
+from vjepa.latents import Latents
+from vjepa.objectives.base import ModelFacts, Objective, Term, normalize_levels
+
+
+def _discover() -> dict[str, type[Objective]]:
+    """Objective classes of this package by name, base terms first, then alphabetically."""
+    for module in pkgutil.iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    found = {cls.name: cls for cls in Objective.__subclasses__() if cls.__module__.startswith(__name__)}
+    first = ("prediction", "context")
+    return {name: found[name] for name in (*first, *sorted(found.keys() - set(first)))}
+
+
+REGISTRY: Mapping[str, type[Objective]] = _discover()
+
+if TYPE_CHECKING:
+    Objectives: TypeAlias = Any
+else:
+    Objectives = make_dataclass(
+        "Objectives",
+        [(name, cls | None, field(default=None)) for name, cls in REGISTRY.items()],
+        namespace={"__doc__": "One optional field per objective; None leaves the term out."},
+        frozen=True,
+    )
+    Objectives.__module__ = __name__
+
+
+def active(objectives: Any) -> nn.ModuleDict:
+    """The terms that are set, in a fixed order."""
+    pairs = ((name, getattr(objectives, name)) for name in REGISTRY)
+    return nn.ModuleDict({name: term for name, term in pairs if term is not None})
+
+
+__all__ = [
+    "REGISTRY", "Latents", "ModelFacts", "Objective", "Objectives", "Term", "active", "normalize_levels",
+]  # fmt: skip

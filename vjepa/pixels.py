@@ -1,0 +1,57 @@
+"""From decoded frames to encoder input, and the frozen encoder that evaluation calls."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from vjepa.nn import Encoder
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""ImageNet statistics of RGB in [0, 1], as in the study."""
+
+
+def to_pixels(frames: Tensor) -> Tensor:
+    """Normalise on the device.
+
+    Args:
+        frames: (B, F, H_px, W_px, 3) uint8.
+
+    Returns:
+        (B, 3, F, H_px, W_px) float32, (x / 255 - mean) / std by channel.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    if frames.dtype != torch.uint8 or frames.ndim != 5 or frames.shape[-1] != 3:
+        raise ValueError(f"frames {tuple(frames.shape)} {frames.dtype}: expected (B, F, H, W, 3) uint8")
+    scale = 1.0 / (255.0 * torch.tensor(STD, device=frames.device))
+    shift = torch.tensor(MEAN, device=frames.device) / torch.tensor(STD, device=frames.device)
+    return rearrange(frames, "b f h w c -> b c f h w") * scale.view(3, 1, 1, 1) - shift.view(3, 1, 1, 1)
+
+
+class FrozenEncoder(nn.Module):
+    """A copy of an encoder for evaluation: no gradient, no dropout, last level only.
+
+    Args:
+        encoder: copied.
+        image_mode: ``repeat`` or ``single``, for clips of one frame.
+        image_frames: frames of a repeated image.
+    """
+
+    def __init__(self, encoder: Encoder, image_mode: str = "repeat", image_frames: int = 16) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder).requires_grad_(False).eval()
+        self.image_mode, self.image_frames = image_mode, image_frames
+
+    @torch.no_grad()
+    def forward(self, frames: Tensor) -> Tensor:
+        """Encode uint8 frames (B, F, H_px, W_px, 3) into float32 tokens (B, T, S, E), S = H*W tokens a time step."""
+        if frames.shape[1] == 1 and self.image_mode == "repeat":
+            frames = frames.expand(-1, self.image_frames, -1, -1, -1)
+        pixels = to_pixels(frames)
+        return self.encoder(pixels).float().unflatten(1, (self.encoder.grid(pixels).time, -1))

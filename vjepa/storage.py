@@ -1,0 +1,85 @@
+"""Files that are either whole or absent, and the hashes that name their content."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vjepa.errors import UserError
+
+_NO_ROOM = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EFBIG: "the file size limit is reached",
+}
+
+
+def storage_error(path: Path, error: OSError) -> UserError:
+    """Turn an operating system error on ``path`` into a message with the fix."""
+    reason = _NO_ROOM.get(error.errno or 0, error.strerror or str(error))
+    return UserError(f"cannot write {path}: {reason}; free space there or choose another folder")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it is flushed and renamed to ``path``.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        # mkstemp makes private files; a result is as readable as the umask allows.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def atomic_write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def atomic_write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` as UTF-8, whole or not at all."""
+    atomic_write_bytes(path, text.encode())
+
+
+def digest(data: bytes) -> str:
+    """32 hex digits of BLAKE2b: names content, not for secrets."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """``digest`` of a file's bytes."""
+    return digest(path.read_bytes())
+
+
+def digest_json(value: Any) -> str:
+    """``digest`` of a JSON-serialisable value, independent of the order of keys."""
+    return digest(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
