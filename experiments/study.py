@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from experiments.results import git_revision
 from experiments.runs import Run
 from vjepa.errors import UserError
 from vjepa.storage import atomic_write_text, digest_json
@@ -180,7 +179,7 @@ def evaluation_key(study: Study, runs: Sequence[Run], manifest_hash: str) -> str
     protocols = [protocol(name).hash for name in study.probes]
     hashes = [run.config_hash for run in runs]
     limits = [study.num_train, study.num_test]
-    return digest_json([protocols, hashes, manifest_hash, study.corruptions, limits, git_revision().split("-")[0]])
+    return digest_json([protocols, hashes, manifest_hash, study.corruptions, limits])
 
 
 def main(options: Sequence[str]) -> int:

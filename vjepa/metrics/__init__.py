@@ -1,7 +1,7 @@
 """Metrics of representations: rank and collapse, robustness ratios."""
 
 from vjepa.metrics.rank import dead_ratio, feature_std, participation_ratio, rankme
-from vjepa.metrics.robustness import mean_performance, relative_performance
+from vjepa.metrics.ratios import mean_performance, relative_performance
 
 __all__ = [
     "dead_ratio",

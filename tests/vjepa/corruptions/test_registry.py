@@ -11,6 +11,7 @@ import pytest
 
 from vjepa.corruptions import CORRUPTIONS, PROFILES, SEVERITIES, corrupt, corruption, keyed_generator, profile
 from vjepa.errors import UserError
+import itertools
 
 
 def moving_pattern(frames: int = 8, height: int = 32, width: int = 32, shift: int = 0) -> np.ndarray:
@@ -61,7 +62,7 @@ def test_a_read_only_or_strided_clip_gives_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_mean_strength_rises_with_severity(name: str) -> None:
     strengths = [strength(name, severity) for severity in SEVERITIES]
-    assert all(low < high for low, high in zip(strengths, strengths[1:], strict=False)), strengths
+    assert all(low < high for low, high in itertools.pairwise(strengths)), strengths
     assert strengths[0] > 0
 
 
@@ -108,15 +109,15 @@ def test_parameters_are_those_of_the_protocol() -> None:
 
 
 def test_unknown_names_suggest_the_nearest() -> None:
-    with pytest.raises(UserError, match="unknown corruption 'gausian_noise'.*did you mean 'gaussian_noise'"):
+    with pytest.raises(UserError, match=r"unknown corruption 'gausian_noise'.*did you mean 'gaussian_noise'"):
         corruption("gausian_noise")
-    with pytest.raises(UserError, match="unknown corruption profile 'smok'.*did you mean 'smoke'"):
+    with pytest.raises(UserError, match=r"unknown corruption profile 'smok'.*did you mean 'smoke'"):
         profile("smok")
 
 
 @pytest.mark.parametrize("severity", [0, 6, -1, True])
 def test_unknown_severities_are_refused(severity: int) -> None:
-    with pytest.raises(UserError, match="severity .* does not exist; expected 1 to 5"):
+    with pytest.raises(UserError, match=r"severity .* does not exist; expected 1 to 5"):
         corrupt(moving_pattern(), "gaussian_noise", severity, "d", "v")
 
 
@@ -130,7 +131,7 @@ def test_unknown_severities_are_refused(severity: int) -> None:
     ],
 )
 def test_anything_but_a_uint8_clip_is_refused(clip: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="expected a"):
+    with pytest.raises(ValueError, match=r"expected a"):
         corrupt(clip, "gaussian_noise", 1, "d", "v")
 
 

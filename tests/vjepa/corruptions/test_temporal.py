@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vjepa.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+import itertools
 
 
 def shown_frames(severity: int, video: str, frames: int = 16) -> np.ndarray:
@@ -24,7 +25,7 @@ def test_a_frame_is_shown_or_its_predecessor_is_held() -> None:
 def test_frozen_sets_are_nested() -> None:
     for number in range(20):
         frozen = [set(np.flatnonzero(shown_frames(s, str(number)) != np.arange(16))) for s in SEVERITIES]
-        assert all(low <= high for low, high in zip(frozen, frozen[1:], strict=False))
+        assert all(low <= high for low, high in itertools.pairwise(frozen))
 
 
 def test_the_number_of_distinct_frames_follows_the_probability() -> None:

@@ -77,5 +77,5 @@ def test_members_start_equal_and_leave_the_global_generator_alone() -> None:
 
 
 def test_heads_must_divide_the_width() -> None:
-    with pytest.raises(ValueError, match="24 is not divisible by 5 heads"):
+    with pytest.raises(ValueError, match=r"24 is not divisible by 5 heads"):
         AttentiveProbes(1, WIDTH, CLASSES, 5)

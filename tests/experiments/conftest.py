@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch import Tensor
 
+from experiments.encoders import PixelEncoder
 from vjepa.latents import Clip
 
 FRAMES, SIZE, PATCH, TUBELET = 8, 16, 4, 2
@@ -75,3 +77,15 @@ class FakeDataModule:
 
     def dataset(self, split: str) -> FakeDataset:
         return self.splits[split]
+
+
+@pytest.fixture(scope="session")
+def fake_data() -> FakeDataModule:
+    """Fake clips, made once; tests must not change them."""
+    return FakeDataModule()
+
+
+@pytest.fixture(scope="session")
+def pixel_encoder() -> PixelEncoder:
+    """The pixels of the fake clips as 4 x 16 tokens of width 96."""
+    return PixelEncoder(PATCH, TUBELET)

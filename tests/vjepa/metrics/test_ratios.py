@@ -20,5 +20,5 @@ def test_the_ratio_to_clean() -> None:
 
 
 def test_no_condition_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one condition"):
+    with pytest.raises(ValueError, match=r"at least one condition"):
         mean_performance({})
