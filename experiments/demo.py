@@ -26,9 +26,14 @@ def main(options: Sequence[str]) -> int:
     parser.add_argument("--train-clips", type=int, default=2048, help="clips to train on (%(default)s)")
     parser.add_argument("--test-clips", type=int, default=1024, help="clips to test on (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--probes", default="linear_time,attentive_quick", help="probe protocols (%(default)s)")
     known = parser.parse_args(list(options))
     started = time.monotonic()
-    data = {"train_clips": known.train_clips, "val_clips": max(64, known.test_clips // 2), "test_clips": known.test_clips}
+    data = {
+        "train_clips": known.train_clips,
+        "val_clips": max(64, known.test_clips // 2),
+        "test_clips": known.test_clips,
+    }
     study = Study(
         title="Demo: factorized and non-factorized Video-JEPA on moving glyphs",
         configs=(str(BASE), str(CONFIGS / "study" / "glyphs.yaml"), str(CONFIGS / "demo.yaml")),
@@ -40,7 +45,7 @@ def main(options: Sequence[str]) -> int:
             *(f"--data.init_args.{name}={count}" for name, count in data.items()),
             f"--trainer.max_steps={known.steps}",
         ),
-        probes=("linear_time", "attentive_quick"),
+        probes=tuple(known.probes.split(",")),
         command=f"make demo  (vjepa demo --steps {known.steps} --seed {known.seed})",
         caveats=CAVEATS,
     )
@@ -52,7 +57,9 @@ def main(options: Sequence[str]) -> int:
     print(f"2/5 pretraining: baseline and FWM-HW-LD (as described), {known.steps} steps each, seed {known.seed}")
     print("3/5 probes and 4/5 robustness smoke follow, 5/5 report")
     run_study(study)
-    print(f"the demo took {time.monotonic() - started:.0f} s; its n is {len(study.seeds)} seed and "
-          f"{known.test_clips // 2} test clips per kind: read it as a tour, not as a result")
+    print(
+        f"the demo took {time.monotonic() - started:.0f} s; its n is {len(study.seeds)} seed and "
+        f"{known.test_clips // 2} test clips per kind: read it as a tour, not as a result"
+    )
     print(f"open {Path(known.out) / 'report.html'}")
     return 0

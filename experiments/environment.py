@@ -15,8 +15,9 @@ import torch
 from experiments.results import git_revision
 
 _PACKAGES = (
-    "torch", "lightning", "torchmetrics", "timm", "av", "einops", "tensorboard", "jsonargparse", "numpy", "scikit-learn",
-)  # fmt: skip
+    *("torch", "lightning", "torchmetrics", "timm", "av", "einops", "tensorboard"),
+    *("jsonargparse", "numpy", "scikit-learn"),
+)
 
 
 def package_versions() -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import shutil
+import sys
 from argparse import ArgumentError
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 import data_modules  # noqa: F401  makes short class names known
 from data_modules.base import ClipDataModule
 from experiments.callbacks import CollapseMonitor, RunRecord, ThroughputMonitor
-from experiments.messages import explain
+from experiments.messages import check_config_files, explain
 from experiments.runs import Run, RunOptions, plan_run
 from vjepa.errors import UserError
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA
@@ -51,7 +53,7 @@ class JEPACLI(LightningCLI):
             save_config_callback=None,
             seed_everything_default=0,
             trainer_defaults={"max_epochs": -1, "use_distributed_sampler": False, "num_sanity_val_steps": 0},
-            parser_kwargs={**strict, **{name: dict(strict) for name in SUBCOMMANDS}},
+            parser_kwargs={**strict, **{name: dict(strict) for name in self.subcommands()}},
             subclass_mode_data=True,
             args=args,
             run=run,
@@ -67,6 +69,7 @@ class JEPACLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse; a mistake becomes one message with the nearest valid name."""
+        check_config_files(sys.argv[1:] if args is None else args)  # type: ignore[arg-type]
         try:
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
@@ -90,7 +93,7 @@ class JEPACLI(LightningCLI):
                 "checkpoint.save_last": True,
                 "checkpoint.every_n_train_steps": 500,
                 "checkpoint.save_top_k": 0,
-                "checkpoint.auto_insert_metric_name": False,
+                "checkpoint.enable_version_counter": False,
             }
         )
         parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
@@ -119,6 +122,13 @@ class JEPACLI(LightningCLI):
         self._dump_config()
         return dict(self.config_dump)
 
+    def instantiate_classes(self) -> None:
+        """Instantiate; a value that a class refuses becomes one message."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise UserError(explain(str(error), [])) from error
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the logger and the record of the run."""
         if self.record is not None and self.subcommand == "fit":
@@ -142,20 +152,35 @@ class JEPACLI(LightningCLI):
                 f"trainer.max_steps {self.trainer.max_steps}: expected a number of optimizer steps, which the "
                 "schedules are measured against"
             )
-        self.trainer.fit(**kwargs)
-        print(f"run folder: {self.record.folder}")
+        if self.config[self.subcommand].run.resume == "never" and self.trainer.is_global_zero:
+            shutil.rmtree(self.record.checkpoints, ignore_errors=True)
+        try:
+            self.trainer.fit(**kwargs)
+        except SystemExit as stop:  # how Lightning ends after Ctrl-C
+            if self.trainer.interrupted:
+                raise KeyboardInterrupt from stop
+            raise
+        if self.trainer.is_global_zero:
+            print(f"run folder: {self.record.folder}")
 
     def before_fit(self) -> None:
-        """Say how large a step is."""
-        batch = getattr(self.datamodule, "batch_size", None)
+        """Say how large a step is, and where a continued run starts."""
+        if self.finished or not self.trainer.is_global_zero:
+            return
+        batch = int(getattr(self.datamodule, "batch_size", 1))
         devices, accumulation = self.trainer.world_size, self.trainer.accumulate_grad_batches
-        if (checkpoint := self.config[self.subcommand].ckpt_path) and not self.finished:
+        if checkpoint := self.config[self.subcommand].ckpt_path:
             print(f"continuing from {checkpoint}")
         print(f"global batch size {batch * devices * accumulation} = {devices} devices x {batch} x {accumulation}")
 
 
 class _Resolver(JEPACLI):
     """Parses and plans, and instantiates nothing."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """``fit`` alone: the parser of each subcommand takes a while to build."""
+        return {"fit": JEPACLI.subcommands()["fit"]}
 
     def instantiate_classes(self) -> None:
         """Leave everything unmade."""
@@ -167,15 +192,28 @@ class _Resolver(JEPACLI):
         """Leave the random state alone."""
 
 
+def _resolve(options: Sequence[str]) -> _Resolver:
+    return _Resolver(["fit", *options])
+
+
 def resolve_run(options: Sequence[str]) -> Run:
     """The run that ``vjepa fit`` with these options would train.
 
     Raises:
         UserError: the parser rejects the options.
     """
-    resolved = _Resolver(["fit", *options])
-    assert resolved.record is not None
-    return resolved.record
+    record = _resolve(options).record
+    assert record is not None
+    return record
+
+
+def resolve_settings(options: Sequence[str]) -> dict[str, Any]:
+    """The resolved configuration of ``vjepa fit`` with these options, as plain data.
+
+    Raises:
+        UserError: the parser rejects the options.
+    """
+    return _resolve(options).settings()
 
 
 def data_name(settings: dict[str, Any]) -> str:

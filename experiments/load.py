@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentError
+from collections.abc import Mapping
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-import data_modules
 from data_modules.base import ClipDataModule
 from experiments.lightning_cli import make_model
 from experiments.messages import explain
@@ -18,10 +18,18 @@ from experiments.runs import Run
 from vjepa.errors import UserError
 from vjepa.module import VideoJEPA
 
-__all__ = ["data_modules", "load_data", "load_model", "stamp"]
 
+def instantiate(settings: Mapping[str, Any], section: str, source: str) -> Any:
+    """Make the ``model`` or ``data`` of a resolved configuration.
 
-def _instantiate(run: Run, section: str) -> Any:
+    Args:
+        settings: resolved configuration.
+        section: model or data.
+        source: where the settings come from, for messages.
+
+    Raises:
+        UserError: the section does not fit this version of the code.
+    """
     parser = ArgumentParser(exit_on_error=False)
     if section == "model":
         parser.add_class_arguments(VideoJEPA, section)
@@ -29,15 +37,15 @@ def _instantiate(run: Run, section: str) -> Any:
     else:
         parser.add_subclass_arguments(ClipDataModule, section)
     try:
-        parsed: Namespace = parser.parse_object({section: run.settings[section]})
-    except ArgumentError as error:
-        raise UserError(f"{run.config}: {explain(str(error), [])}; was it written by another version?") from error
-    return parser.instantiate_classes(parsed)[section]
+        parsed: Namespace = parser.parse_object({section: settings[section]})
+        return parser.instantiate_classes(parsed)[section]
+    except (ArgumentError, ValueError) as error:
+        raise UserError(f"{source}: {explain(str(error), [])}; was it written by another version?") from error
 
 
 def load_data(run: Run) -> ClipDataModule:
     """The data module that the run was trained on, prepared and set up."""
-    data: ClipDataModule = _instantiate(run, "data")
+    data: ClipDataModule = instantiate(run.settings, "data", str(run.config))
     data.prepare_data()
     data.setup("test")
     return data
@@ -49,7 +57,7 @@ def load_model(run: Run) -> VideoJEPA:
     Raises:
         UserError: there is no checkpoint, or it is broken or of another architecture.
     """
-    model: VideoJEPA = _instantiate(run, "model")
+    model: VideoJEPA = instantiate(run.settings, "model", str(run.config))
     path = run.last_checkpoint
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]

@@ -7,6 +7,11 @@ import inspect
 import re
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from pathlib import Path
+
+import yaml
+
+from vjepa.errors import UserError
 
 _KEY = re.compile(r'Parser key "([^"]+)"')
 _CLASS = re.compile(r"Problem with given class_path '([^']+)'")
@@ -49,6 +54,26 @@ def explain(message: str, known_keys: Sequence[str]) -> str:
     reason = reason.replace("<class '", "").replace("'>", "")
     where = ".".join(keys)
     return reason if not where or where in reason else f"{where}: {reason}"
+
+
+def check_config_files(arguments: Sequence[str]) -> None:
+    """Read every ``--config`` file once before the parser does, for a message that names file and place.
+
+    Raises:
+        UserError: a file is missing, is not YAML, or holds no mapping.
+    """
+    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
+    for flag, value in zip(words, words[1:], strict=False):
+        if flag not in ("-c", "--config"):
+            continue
+        try:
+            loaded = yaml.safe_load(Path(value).read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{value} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        except yaml.YAMLError as error:
+            raise UserError(f"{value} is not valid YAML: {' '.join(str(error).split())}") from error
+        if loaded is not None and not isinstance(loaded, dict):
+            raise UserError(f"{value} holds a {type(loaded).__name__}: expected a mapping with sections like model")
 
 
 def _unknown_key(name: str, keys: list[str], classes: list[str], known_keys: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from experiments.encoders import FrozenEncoder
-from experiments.features import Corrupt, clip_batches, encode
+from experiments.features import clip_batches, encode
 from experiments.probes import FittedProbe, classification_metrics
 from experiments.results import Predictions, Row, RowStamp
 from vjepa.corruptions import Profile, corrupt
@@ -84,93 +84,83 @@ def judge(
     Returns:
         All metrics for clean clips, those that robustness is judged by for corrupted ones.
     """
-    name, severity = condition
-    damage: Corrupt | None = None
-    if condition != CLEAN:
-        damage = partial(_damage, name, severity, data_name)
-    text = "clean" if condition == CLEAN else f"{name} {severity}"
-    logits: dict[str, list[list[Tensor]]] = {label: [[] for _ in probed.probes] for label, probed in encoders.items()}
+    damage = None if condition == CLEAN else partial(_damage, condition, data_name)
+    text = "clean" if condition == CLEAN else "{} {}".format(*condition)
+    logits: dict[str, list[list[Tensor]]] = {label: [[] for _ in item.probes] for label, item in encoders.items()}
     labels, index = [], []
     for clip in clip_batches(dataset, indices, batch_size, damage, f"{dataset.split}: {text}", progress):
-        for label, probed in encoders.items():
-            tokens = encode(probed.encoder, clip.frames).cpu()
-            for kept, probe in zip(logits[label], probed.probes, strict=True):
+        for label, item in encoders.items():
+            tokens = encode(item.encoder, clip.frames).cpu()
+            for kept, probe in zip(logits[label], item.probes, strict=True):
                 kept.append(probe.logits(tokens))
         labels.append(clip.labels)
         index.append(clip.index)
-    benchmarks = benchmark_names(data_name, [task.name for task in dataset.tasks])
-    rows: list[Row] = []
-    predictions: list[Predictions] = []
-    for label, probed in encoders.items():
-        for kept, probe in zip(logits[label], probed.probes, strict=True):
-            found = _score(
-                torch.cat(kept),
-                torch.cat(labels),
-                torch.cat(index),
-                dataset,
-                probed.stamp,
-                probe,
-                benchmarks[probe.column],
-                condition,
-                protocol_version,
+    judged = _Judged(dataset, data_name, condition, protocol_version, torch.cat(labels), torch.cat(index))
+    scores = [
+        judged.score(item.stamp, probe, torch.cat(kept))
+        for label, item in encoders.items()
+        for kept, probe in zip(logits[label], item.probes, strict=True)
+    ]
+    return Evaluation(
+        tuple(row for score in scores for row in score.rows),
+        tuple(block for score in scores for block in score.predictions),
+    )
+
+
+def _damage(condition: tuple[str, int], data_name: str, clip: np.ndarray, video_id: str) -> np.ndarray:
+    return corrupt(clip, *condition, data_name, video_id)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The clips of one pass and the condition they were shown under."""
+
+    dataset: ClipDataset
+    data_name: str
+    condition: tuple[str, int]
+    protocol_version: str
+    labels: Tensor
+    index: Tensor
+
+    def score(self, stamp: RowStamp, fitted: FittedProbe, logits: Tensor) -> Evaluation:
+        """Turn (n, C) logits of one probe into rows and predictions of the clips its task applies to."""
+        keep = self.labels[:, fitted.column] >= 0
+        logits, labels, index = logits[keep], self.labels[keep, fitted.column], self.index[keep]
+        if not len(labels):
+            return Evaluation((), ())
+        corruption, severity = self.condition
+        benchmark = benchmark_names(self.data_name, [task.name for task in self.dataset.tasks])[fitted.column]
+        metrics = classification_metrics(logits, labels)
+        rows = tuple(
+            make_row(
+                stamp,
+                benchmark,
+                self.dataset.split,
+                fitted,
+                metric,
+                value,
+                len(labels),
+                corruption=corruption,
+                severity=severity,
+                protocol_version=self.protocol_version,
             )
-            rows += found.rows
-            predictions += found.predictions
-    return Evaluation(tuple(rows), tuple(predictions))
-
-
-def _damage(name: str, severity: int, data_name: str, clip: np.ndarray, video_id: str) -> np.ndarray:
-    return corrupt(clip, name, severity, data_name, video_id)
-
-
-def _score(
-    logits: Tensor,
-    labels: Tensor,
-    index: Tensor,
-    dataset: ClipDataset,
-    stamp: RowStamp,
-    fitted: FittedProbe,
-    benchmark: str,
-    condition: tuple[str, int],
-    protocol_version: str,
-) -> Evaluation:
-    keep = labels[:, fitted.column] >= 0
-    logits, labels, index = logits[keep], labels[keep, fitted.column], index[keep]
-    if not len(labels):
-        return Evaluation((), ())
-    name, severity = condition
-    metrics = classification_metrics(logits, labels)
-    wanted = metrics if condition == CLEAN else {key: metrics[key] for key in _CORRUPTED_METRICS}
-    rows = tuple(
-        make_row(
-            stamp,
-            benchmark,
-            dataset.split,
-            fitted,
-            metric,
-            value,
-            len(labels),
-            corruption=name,
-            severity=severity,
-            protocol_version=protocol_version,
+            for metric, value in metrics.items()
+            if self.condition == CLEAN or metric in _CORRUPTED_METRICS
         )
-        for metric, value in wanted.items()
-    )
-    log_probs = logits.log_softmax(1).gather(1, labels[:, None])[:, 0]
-    block = Predictions(
-        stamp=stamp,
-        benchmark=benchmark,
-        probe=fitted.protocol.name,
-        subspace="whole",
-        corruption=name,
-        severity=severity,
-        index=index.numpy(),
-        video_ids=tuple(dataset.video_ids[position] for position in index.tolist()),
-        labels=labels.numpy(),
-        predictions=logits.argmax(1).numpy(),
-        log_probs=log_probs.numpy(),
-    )
-    return Evaluation(rows, (block,))
+        block = Predictions(
+            stamp=stamp,
+            benchmark=benchmark,
+            probe=fitted.protocol.name,
+            subspace="whole",
+            corruption=corruption,
+            severity=severity,
+            index=index.numpy(),
+            video_ids=tuple(self.dataset.video_ids[position] for position in index.tolist()),
+            labels=labels.numpy(),
+            predictions=logits.argmax(1).numpy(),
+            log_probs=logits.log_softmax(1).gather(1, labels[:, None])[:, 0].numpy(),
+        )
+        return Evaluation(rows, (block,))
 
 
 def make_row(

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from experiments.cli import RESUMABLE
 from experiments.runs import Run
 from vjepa.errors import UserError
 from vjepa.storage import atomic_write_text, digest_json
@@ -140,7 +141,7 @@ def _command(cell: Cell) -> list[str]:
 def _train_in_sight(cell: Cell) -> int:
     print(f"  {cell.label}", flush=True)
     code = subprocess.run(_command(cell), check=False).returncode
-    if code and not cell.run.is_done and code < 0:
+    if code == RESUMABLE:
         raise KeyboardInterrupt
     return 0 if cell.run.is_done else code or 1
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_modules.base import ClipDataModule
 from experiments.encoders import FrozenEncoder, PixelEncoder
 from experiments.evaluate import PREDICTIONS, RESULTS, evaluate_encoders
 from experiments.load import load_data, load_model, stamp
@@ -30,7 +31,7 @@ def evaluate_seed(study: Study, seed: int, cells: Sequence[Cell]) -> None:
         print(f"  probed before, {folder}")
         return
     evaluate_encoders(
-        encoders_of(cells),
+        encoders_of(cells, data, with_pixels=seed == study.seeds[0]),
         data,
         study.probes,
         study.corruptions,
@@ -41,17 +42,24 @@ def evaluate_seed(study: Study, seed: int, cells: Sequence[Cell]) -> None:
     atomic_write_text(folder / DONE, json.dumps({"key": key}) + "\n")
 
 
-def encoders_of(cells: Sequence[Cell]) -> dict[str, tuple[FrozenEncoder, RowStamp]]:
-    """Encoders of one seed by label: pixels, random init, then each run with the weights its reading evaluates."""
+def encoders_of(
+    cells: Sequence[Cell], data: ClipDataModule, with_pixels: bool
+) -> dict[str, tuple[FrozenEncoder, RowStamp]]:
+    """Encoders of one seed by label: controls first, then each run with the weights its reading evaluates.
+
+    Args:
+        cells: the seed's runs.
+        data: what they were trained on.
+        with_pixels: add raw pixels, which are the same for every seed.
+    """
     encoders: dict[str, tuple[FrozenEncoder, RowStamp]] = {}
-    data = load_data(cells[0].run)
-    for cell in cells:
+    for number, cell in enumerate(cells):
         model = load_model(cell.run)
         step = int(json.loads(cell.run.done_mark.read_text())["step"])
-        if not encoders:
-            pixels = PixelEncoder(model.encoder.patch, model.encoder.tubelet)
-            base = stamp(cell.run, model, data, "pixels", 0)
-            encoders["pixels"] = (pixels, base)
+        if number == 0:
+            if with_pixels:
+                pixels = PixelEncoder(model.encoder.patch, model.encoder.tubelet)
+                encoders["pixels"] = (pixels, stamp(cell.run, model, data, "pixels", 0))
             encoders["random init"] = (model.frozen("init"), stamp(cell.run, model, data, "init", 0))
         weights = model.evaluated_weights
         label = f"{cell.variant} {cell.reading}"

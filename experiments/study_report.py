@@ -23,7 +23,11 @@ from experiments.statistics import compare
 from experiments.study import Cell, Study, load_study, plan_cells
 from experiments.study_evaluation import evaluation_folder
 
-CURVES = {"train/loss": "training loss", "collapse/rankme": "RankMe of the context", "collapse/target_variance": "target variance"}
+CURVES = {
+    "train/loss": "training loss",
+    "collapse/rankme": "RankMe of the context",
+    "collapse/target_variance": "target variance",
+}
 TRAINED = ("teacher", "online")
 
 
@@ -86,7 +90,9 @@ def comparisons(predictions: Sequence[Predictions], probes: Sequence[str]) -> li
             pairs.append((_title(name, names), "baseline", blocks, baselines[name[1]]))
     benchmarks = list(dict.fromkeys(block.benchmark for block in clean))
     return [
-        Comparison(treatment, control, benchmark, probe, compare(_pick(a, benchmark, probe), _pick(b, benchmark, probe)))
+        Comparison(
+            treatment, control, benchmark, probe, compare(_pick(a, benchmark, probe), _pick(b, benchmark, probe))
+        )
         for treatment, control, a, b in pairs
         for probe in probes
         for benchmark in benchmarks
@@ -118,5 +124,3 @@ def main(options: Sequence[str]) -> int:
     study = load_study(parser.parse_args(list(options)).folder)
     write_report(study, plan_cells(study))
     return 0
-
-

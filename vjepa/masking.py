@@ -124,7 +124,7 @@ class MultiBlockMasker:
             key = (step, rank, number)
             visible = _draw_visible(mask, grid, batch_size, first_sample, mask.block_size(grid, step), seed, key)
             keep = self._trim(visible, mask.max_keep, seed, (*key, _TRIM_CONTEXT), first_sample)
-            hidden = ~visible
+            hidden = np.logical_not(visible)
             if mask.full_complement:
                 hidden = np.ones_like(visible)
                 np.put_along_axis(hidden, keep, False, axis=1)
@@ -160,7 +160,7 @@ def _draw_visible(
     """Context indicator (B, N); a sample whose context is empty is drawn again, the others are left alone."""
     visible = np.zeros((batch_size, grid.num_tokens), dtype=bool)
     for attempt in range(_MAX_REDRAWS):
-        empty = ~visible.any(axis=1)
+        empty = np.logical_not(visible.any(axis=1))
         if not empty.any():
             return visible
         uniform = _uniforms(seed, (*key, _PLACE, attempt), first, (batch_size, mask.num_blocks, 3))
@@ -184,6 +184,6 @@ def _visible(
         inside.append((position >= start) & (position < start + length))
     time, row, column = inside
     covered = time[..., :, None, None] & row[..., None, :, None] & column[..., None, None, :]
-    visible = ~covered.any(axis=1)  # (B, T, H, W)
+    visible = np.logical_not(covered.any(axis=1))  # (B, T, H, W)
     visible[:, max(1, int(grid.time * mask.max_temporal_keep)) :] = False
     return visible.reshape(len(visible), -1)

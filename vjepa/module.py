@@ -15,7 +15,7 @@ from vjepa.latents import Clip, Grid, Latents, Masks
 from vjepa.layout import Layout
 from vjepa.masking import MultiBlockMasker
 from vjepa.nn import Encoder, Predictor, preset
-from vjepa.objectives import ModelFacts, Objectives, Term, active
+from vjepa.objectives import ModelFacts, Objective, Objectives, Term, active
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
 from vjepa.optimization import OptimizerOptions
 from vjepa.pixels import FrozenEncoder, to_pixels
@@ -144,13 +144,16 @@ class VideoJEPA(LightningModule):
         self.objectives = active(objectives)
         if not self.objectives:
             raise UserError("model.objectives has no term: expected at least one, for example prediction")
-        hard_region: Any = self.objectives["hard_region"] if "hard_region" in self.objectives else None
-        facts = ModelFacts(
-            self.encoder.preset.latent_width, self.layout, self.reading,
-            None if hard_region is None else hard_region.temperature,
-        )  # fmt: skip
-        for term in self.objectives.values():
+        hard_region = getattr(objectives, "hard_region", None)
+        temperature = None if hard_region is None else hard_region.temperature
+        facts = ModelFacts(self.encoder.preset.latent_width, self.layout, self.reading, temperature)
+        for term in self.terms.values():
             term.build(facts)
+
+    @property
+    def terms(self) -> dict[str, Objective]:
+        """The active terms by name."""
+        return {name: term for name, term in self.objectives.items() if isinstance(term, Objective)}
 
     def _freeze_unused(self) -> None:
         """Parameters that no step can reach keep their initial value, as under an optimizer that skips them."""
@@ -199,10 +202,9 @@ class VideoJEPA(LightningModule):
 
     def loss(self, latents: Latents) -> LossReport:
         """Weighted sum of the terms."""
-        terms = {name: term(latents) for name, term in self.objectives.items()}
+        terms = {name: term(latents) for name, term in self.terms.items()}
         weights = {
-            name: term.weight * term.factor(latents.step, latents.total_steps)
-            for name, term in self.objectives.items()
+            name: term.weight * term.factor(latents.step, latents.total_steps) for name, term in self.terms.items()
         }
         total = torch.stack([weights[name] * term.loss for name, term in terms.items()]).sum()
         return LossReport(total + self._touch(latents), terms, weights)
@@ -260,7 +262,7 @@ class VideoJEPA(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW over encoder, predictor and the heads of the terms."""
-        return self.optimizer_options.build([self.encoder, self.predictor, *self.objectives.values()])
+        return self.optimizer_options.build([self.encoder, self.predictor, *self.terms.values()])
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """Schedules before the step, the teacher after it: once per optimizer step, however many micro-batches."""

@@ -50,9 +50,7 @@ class CollapseMonitor(Callback):
             "collapse/target_rankme": rankme(targets),
             "collapse/target_variance": targets.float().var(dim=0).mean(),
         }
-        for number, (visible, hidden) in enumerate(
-            zip(latents.masks.context, latents.masks.target, strict=True)
-        ):
+        for number, (visible, hidden) in enumerate(zip(latents.masks.context, latents.masks.target, strict=True)):
             values[f"masks/context_tokens_{number}"] = float(visible.shape[1])
             values[f"masks/target_tokens_{number}"] = float(hidden.shape[1])
         return values
@@ -68,8 +66,8 @@ class CollapseMonitor(Callback):
         """Log the gradient norm of the encoder, the predictor and each head."""
         if not (isinstance(pl_module, VideoJEPA) and pl_module.logs_this_step):
             return
-        parts = {"encoder": pl_module.encoder, "predictor": pl_module.predictor}
-        parts |= {f"head_{name}": term for name, term in pl_module.objectives.items()}  # type: ignore[misc]
+        parts: dict[str, torch.nn.Module] = {"encoder": pl_module.encoder, "predictor": pl_module.predictor}
+        parts |= {f"head_{name}": term for name, term in pl_module.terms.items()}
         norms = {}
         for name, part in parts.items():
             gradients = [p.grad for p in part.parameters() if p.grad is not None]

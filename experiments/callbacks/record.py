@@ -27,6 +27,7 @@ class RunRecord(Callback):
         """Record how the run is made."""
         if not trainer.is_global_zero:
             return
+        self.run.done_mark.unlink(missing_ok=True)
         atomic_write_text(self.run.config, self.config)
         environment = environment_facts() | {
             "config_hash": self.run.config_hash,

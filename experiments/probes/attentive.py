@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,7 @@ class AttentiveSettings:
         num_heads: wished number of heads; the nearest one that divides the token width is taken.
         mlp_ratio: hidden width of the residual MLP over the token width; 0 leaves it out.
         learning_rates, weight_decays: every pair is trained; of equally good pairs the first is kept.
-        epochs: passes over the training clips.
+        num_steps: optimizer steps, whatever the number of clips; each pass over the clips has a new order.
         batch_size: clips a step, the same clips in the same order for every pair.
         warmup_ratio: share of the steps in which the learning rate rises; then it falls as a half cosine.
         seed: of initial weights and order; the global random state is not used.
@@ -32,7 +32,7 @@ class AttentiveSettings:
     mlp_ratio: float = 2.0
     learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
     weight_decays: tuple[float, ...] = (0.5, 0.05)
-    epochs: int = 20
+    num_steps: int = 800
     batch_size: int = 64
     warmup_ratio: float = 0.1
     seed: int = 0
@@ -110,21 +110,23 @@ def _train(
     tokens, labels = train[0].flatten(1, 2), train[1]
     optimizer = member_optimizer(module, settings.members)
     rates = [group["lr"] for group in optimizer.param_groups]
-    total = settings.epochs * math.ceil(len(labels) / settings.batch_size)
-    step = 0
-    for _ in range(settings.epochs):
-        for chosen in torch.randperm(len(labels), generator=generator).split(settings.batch_size):
-            logits = module(module.normalise(tokens[chosen]))  # (G, B, C)
-            target = labels[chosen].expand(logits.shape[0], -1)
-            # Members share nothing, so the gradient of the sum is each member's own gradient.
-            loss = F.cross_entropy(logits.flatten(0, 1), target.flatten()) * logits.shape[0]
-            module.zero_grad(set_to_none=False)
-            loss.backward()
-            factor = _schedule(step, total, settings.warmup_ratio)
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
-            optimizer.step()
-            step += 1
+    order = _batches(len(labels), settings.batch_size, generator)
+    for step, chosen in enumerate(islice(order, settings.num_steps)):
+        logits = module(module.normalise(tokens[chosen]))  # (G, B, C)
+        target = labels[chosen].expand(logits.shape[0], -1)
+        # Members share nothing, so the gradient of the sum is each member's own gradient.
+        loss = F.cross_entropy(logits.flatten(0, 1), target.flatten()) * logits.shape[0]
+        module.zero_grad(set_to_none=False)
+        loss.backward()
+        factor = _schedule(step, settings.num_steps, settings.warmup_ratio)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * factor
+        optimizer.step()
+
+
+def _batches(num_clips: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    while True:
+        yield from torch.randperm(num_clips, generator=generator).split(batch_size)
 
 
 def member_optimizer(module: AttentiveProbes, members: Sequence[tuple[float, float]]) -> torch.optim.Optimizer:

@@ -18,14 +18,15 @@ class LinearSettings:
             ``mean`` means over all tokens (E features) and cannot see order.
         strengths: weights of the penalty ``strength/2 * ||W||^2`` beside the mean cross-entropy, strong to
             weak.
-        max_iterations: L-BFGS iterations for each strength, started from the previous solution.
+        max_iterations: L-BFGS iterations for each strength, started from the previous solution; a weak penalty
+            that has not converged by then is judged as it stands.
         tolerance: gradient (largest component) at which a fit is finished.
     """
 
     pooling: str = "time"
     strengths: tuple[float, ...] = (1.0, 0.1, 0.03, 0.01, 0.003, 0.001)
-    max_iterations: int = 60
-    tolerance: float = 1e-4
+    max_iterations: int = 40
+    tolerance: float = 3e-4
 
     def __post_init__(self) -> None:
         if self.pooling not in ("time", "mean"):
@@ -41,7 +42,7 @@ class LinearProbe:
     Args:
         settings: how it was fitted.
         mean, scale: (d,) float32 of the training features.
-        weight: (d, C) float32; bias: (C,).
+        weight: (C, d) float32; bias: (C,).
         strength: the chosen penalty.
     """
 
@@ -60,7 +61,7 @@ class LinearProbe:
     def logits(self, tokens: Tensor) -> Tensor:
         """(n, T, S, E) -> (n, C) float32."""
         features = (pool(tokens, self.settings.pooling) - self.mean) / self.scale
-        return features @ self.weight + self.bias
+        return F.linear(features, self.weight, self.bias)
 
 
 def pool(tokens: Tensor, pooling: str) -> Tensor:
@@ -90,11 +91,11 @@ def fit_linear(
     # A dimension that never changes says nothing: leave it at zero instead of dividing by zero.
     scale = torch.where(scale > 1e-6 * scale.max().clamp_min(1e-30), scale, torch.ones_like(scale))
     features = (features - mean) / scale
-    weight = features.new_zeros(features.shape[1] + 1, num_classes)
+    weight, bias = features.new_zeros(num_classes, features.shape[1]), features.new_zeros(num_classes)
     best, best_accuracy = None, -1.0
     for strength in settings.strengths:
-        weight = _minimise(features, train[1], weight, strength, settings)
-        probe = LinearProbe(settings, mean, scale, weight[:-1], weight[-1], strength)
+        weight, bias = _minimise(features, train[1], weight, bias, strength, settings)
+        probe = LinearProbe(settings, mean, scale, weight, bias, strength)
         accuracy = float((probe.logits(val[0]).argmax(1) == val[1]).double().mean())
         if accuracy > best_accuracy:
             best, best_accuracy = probe, accuracy
@@ -102,11 +103,13 @@ def fit_linear(
     return best
 
 
-def _minimise(features: Tensor, labels: Tensor, start: Tensor, strength: float, settings: LinearSettings) -> Tensor:
-    weight = start.clone().requires_grad_()
-    one_hot = F.one_hot(labels, start.shape[1]).to(features.dtype)
+def _minimise(
+    features: Tensor, labels: Tensor, weight: Tensor, bias: Tensor, strength: float, settings: LinearSettings
+) -> tuple[Tensor, Tensor]:
+    weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
+    one_hot = F.one_hot(labels, len(bias)).to(features.dtype)
     solver = torch.optim.LBFGS(
-        [weight],
+        [weight, bias],
         max_iter=settings.max_iterations,
         tolerance_grad=settings.tolerance,
         tolerance_change=1e-9,
@@ -114,15 +117,14 @@ def _minimise(features: Tensor, labels: Tensor, start: Tensor, strength: float, 
         line_search_fn="strong_wolfe",
     )
 
+    @torch.no_grad()
     def closure() -> Tensor:
-        # The gradient is known: X'(softmax - one hot)/n + strength * W; the bias is not penalised.
-        with torch.no_grad():
-            log_probs = F.log_softmax(features @ weight[:-1] + weight[-1], dim=1)
-            residual = (log_probs.exp() - one_hot) / len(labels)
-            gradient = torch.cat([features.T @ residual + strength * weight[:-1], residual.sum(0, keepdim=True)])
-            weight.grad = gradient
-            penalty = 0.5 * strength * weight[:-1].square().sum()
-            return F.nll_loss(log_probs, labels) + penalty
+        # The gradient is known: (softmax - one hot)'X/n + strength * W; the bias is not penalised.
+        log_probs = F.log_softmax(F.linear(features, weight, bias), dim=1)
+        residual = (log_probs.exp() - one_hot) / len(labels)
+        weight.grad = torch.addmm(weight, residual.T, features, beta=strength)
+        bias.grad = residual.sum(0)
+        return F.nll_loss(log_probs, labels) + 0.5 * strength * weight.square().sum()
 
     solver.step(closure)
-    return weight.detach()
+    return weight.detach(), bias.detach()

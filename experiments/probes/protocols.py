@@ -36,7 +36,10 @@ PROTOCOLS: dict[str, ProbeProtocol] = {
         ProbeProtocol("linear_time", LinearSettings(pooling="time")),
         ProbeProtocol("linear_mean", LinearSettings(pooling="mean")),
         ProbeProtocol("attentive", AttentiveSettings()),
-        ProbeProtocol("attentive_quick", AttentiveSettings(weight_decays=(0.05,), epochs=12, batch_size=128)),
+        ProbeProtocol(
+            "attentive_quick",
+            AttentiveSettings(mlp_ratio=0.0, learning_rates=(3e-3, 1e-2), weight_decays=(0.05,), num_steps=400),
+        ),
     )
 }
 

@@ -73,9 +73,7 @@ def plot_accuracies(scores: Scores) -> bytes:
     with _figure(len(scores.tasks), 1.6 + 0.55 * len(encoders)) as (figure, axes, png):
         for axis, task in zip(axes, scores.tasks, strict=True):
             for row, encoder in enumerate(encoders):
-                for probe, offset, colour, marker in zip(
-                    scores.probes, offsets, cycle(_COLOURS), cycle(_MARKERS)
-                ):
+                for probe, offset, colour, marker in zip(scores.probes, offsets, cycle(_COLOURS), cycle(_MARKERS)):
                     score = scores.get(encoder, task, probe)
                     if score is not None:
                         _draw_score(axis, score, row + offset, colour, marker)
@@ -96,9 +94,7 @@ def plot_corruptions(scores: Scores, probe: str = PRIMARY_PROBE) -> bytes | None
         A PNG, or None where nothing was corrupted.
     """
     corrupted = [condition for condition in scores.conditions if condition != CLEAN]
-    measured = {
-        encoder for encoder, _, read_by, condition in scores.cells if read_by == probe and condition != CLEAN
-    }
+    measured = {encoder for encoder, _, read_by, condition in scores.cells if read_by == probe and condition != CLEAN}
     encoders = [encoder for encoder in scores.encoders if encoder in measured]
     if not corrupted or not encoders:
         return None
@@ -147,9 +143,7 @@ def plot_training(curves: Sequence[TrainingCurve]) -> bytes | None:
                     colour, _, line = styles[curve.label]
                     scalars = curve.series[name]
                     axis.plot(scalars.steps, scalars.values, color=colour, linewidth=0.6, alpha=0.25)
-                    axis.plot(
-                        scalars.steps, _running_mean(scalars), color=colour, linestyle=line, linewidth=1.5
-                    )
+                    axis.plot(scalars.steps, _running_mean(scalars), color=colour, linestyle=line, linewidth=1.5)
             axis.set_title(name)
             axis.set_xlabel("optimizer step")
             axis.locator_params(axis="x", nbins=5)
@@ -159,9 +153,7 @@ def plot_training(curves: Sequence[TrainingCurve]) -> bytes | None:
 
 
 @contextmanager
-def _figure(
-    panels: int, height: float, share: bool = True
-) -> Iterator[tuple[Figure, Sequence[Axes], BytesIO]]:
+def _figure(panels: int, height: float, share: bool = True) -> Iterator[tuple[Figure, Sequence[Axes], BytesIO]]:
     """Yield a figure with panels side by side and the buffer that holds its PNG afterwards."""
     with rc_context(_STYLE):
         layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, wspace=0.06)

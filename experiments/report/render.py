@@ -141,9 +141,7 @@ def _own_caveats(scores: Scores) -> list[str]:
     if len(scores.seeds) < 2:
         found.append("One pretraining seed: a second one might reverse the order of any two encoders.")
     elif len(scores.seeds) < 5:
-        found.append(
-            f"With {len(scores.seeds)} pretraining seeds, only large differences stand out from chance."
-        )
+        found.append(f"With {len(scores.seeds)} pretraining seeds, only large differences stand out from chance.")
     if any(score.constant_seeds for score in scores.cells.values()):
         found.append("At least one probe is a constant predictor; its cells are marked in the tables.")
     return found

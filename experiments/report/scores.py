@@ -109,9 +109,7 @@ class Scores:
 
     def num_clips(self, task: str, condition: Condition | None = None) -> tuple[int, ...]:
         """The distinct numbers of clips behind the scores of a task, ascending."""
-        found = {
-            s.num_clips for (_, t, _, c), s in self.cells.items() if t == task and condition in (None, c)
-        }
+        found = {s.num_clips for (_, t, _, c), s in self.cells.items() if t == task and condition in (None, c)}
         return tuple(sorted(found))
 
     def title(self, encoder: Encoder) -> str:
@@ -123,9 +121,7 @@ class Scores:
         if any(other.variant == name and other.reading != encoder.reading for other in rivals):
             name = f"{name}, {encoder.reading.replace('_', ' ')}"
         if encoder.weights == "init":
-            return (
-                f"random init, {name}" if any(other.weights == "init" for other in rivals) else "random init"
-            )
+            return f"random init, {name}" if any(other.weights == "init" for other in rivals) else "random init"
         return name
 
     def missing(self) -> list[str]:
@@ -158,9 +154,7 @@ def collect_scores(rows: Iterable[Row], split: str = "test") -> Scores:
     kept = [row for row in rows if row.split == split and row.subspace == "whole"]
     accuracies = _last_steps([row for row in kept if row.metric == ACCURACY and isfinite(row.value)])
     if not accuracies:
-        raise UserError(
-            f"report: no {ACCURACY!r} row of split {split!r} among the results; run the probes first"
-        )
+        raise UserError(f"report: no {ACCURACY!r} row of split {split!r} among the results; run the probes first")
     _refuse_mixed_protocols(accuracies)
     values: dict[tuple[Encoder, str, str, Condition], dict[int, Row]] = defaultdict(dict)
     for row in accuracies:
@@ -187,9 +181,7 @@ def collect_scores(rows: Iterable[Row], split: str = "test") -> Scores:
         probes=tuple(sorted(_unique(key[2] for key in cells), key=_probe_rank)),
         conditions=tuple(_unique([CLEAN, *(key[3] for key in cells)])),
         cells=cells,
-        floors={
-            row.benchmark: row.value for row in kept if row.metric == MAJORITY and row.corruption == "none"
-        },
+        floors={row.benchmark: row.value for row in kept if row.metric == MAJORITY and row.corruption == "none"},
         layouts={row.variant: row.layout for row in accuracies if row.weights != "pixels"},
     )
 

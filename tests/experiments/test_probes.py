@@ -18,7 +18,7 @@ from vjepa.errors import UserError
 from vjepa.nn.attentive import AttentiveProbes
 
 COLOUR, ORDER, NOISE = range(3)
-QUICK = ProbeProtocol("attentive", AttentiveSettings(learning_rates=(1e-3, 3e-3), weight_decays=(0.05,), epochs=6))
+QUICK = ProbeProtocol("attentive", AttentiveSettings(learning_rates=(1e-3, 3e-3), weight_decays=(0.05,), num_steps=40))
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_members_train_as_they_would_alone() -> None:
 
 
 def test_the_best_member_on_validation_is_kept(splits: dict[str, Features]) -> None:
-    settings = AttentiveSettings(learning_rates=(1e-7, 3e-3), weight_decays=(0.05,), epochs=6)
+    settings = AttentiveSettings(learning_rates=(1e-7, 3e-3), weight_decays=(0.05,), num_steps=40)
     fitted = fit_probe(ProbeProtocol("attentive", settings), splits["train"], splits["val"], COLOUR, 3)
     assert fitted.probe.choice == "learning rate 0.003, weight decay 0.05"
     assert fitted.val_top1 > 0.95

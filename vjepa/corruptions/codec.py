@@ -9,18 +9,21 @@ from functools import lru_cache
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from vjepa.corruptions.base import Corruption
 
 _FRAME_RATE = 25
 _MIN_SIDE = 16
+# Colour conversion by arithmetic that is the same on every CPU.
+_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 
 def h264_crf(clip: np.ndarray, crf: float, generator: np.random.Generator) -> np.ndarray:
     """Encode with x264 at a constant rate factor (4:2:0, preset medium) and decode again; draws nothing.
 
-    ``cpu-independent`` and a single thread make the stream reproducible; odd or tiny frames are padded by
-    their edges for the encoder and cropped afterwards.
+    ``cpu-independent``, exact colour conversion and a single thread make the result reproducible; odd or tiny
+    frames are padded by their edges for the encoder and cropped afterwards.
 
     Source: Mini SSV2-C (Yi et al., arXiv 2110.06513).
     """
@@ -53,9 +56,10 @@ def _encode(clip: np.ndarray, crf: int) -> list[av.Packet]:
     encoder.thread_count = 1
     encoder.options = {"crf": str(crf), "preset": "medium", "x264-params": "cpu-independent=1"}
     packets: list[av.Packet] = []
+    reformatter = VideoReformatter()
     for position, pixels in enumerate(clip):
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        frame = frame.reformat(format="yuv420p")
+        frame = reformatter.reformat(frame, format="yuv420p", interpolation=_EXACT, threads=1)
         frame.pts = position
         packets += encoder.encode(frame)
     return packets + encoder.encode(None)
@@ -66,7 +70,10 @@ def _decode(packets: list[av.Packet]) -> list[np.ndarray]:
     decoder.thread_count = 1
     frames = [frame for packet in packets for frame in decoder.decode(packet)]
     frames += decoder.decode(None)
-    return [frame.to_ndarray(format="rgb24") for frame in frames]
+    reformatter = VideoReformatter()
+    return [
+        reformatter.reformat(frame, format="rgb24", interpolation=_EXACT, threads=1).to_ndarray() for frame in frames
+    ]
 
 
 CODEC = (Corruption("h264_crf", "codec", (23, 30, 37, 44, 51), h264_crf),)

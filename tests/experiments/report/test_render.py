@@ -69,9 +69,7 @@ def test_names_are_escaped(tmp_path, make_rows, make_comparisons, curves, facts)
 
 
 def test_one_seed_prints_no_interval(tmp_path, make_rows, make_comparisons, facts):
-    paths = render(
-        tmp_path, make_rows(seeds=(0,)), make_comparisons(num_seeds=1), [], replace(facts, num_seeds=1)
-    )
+    paths = render(tmp_path, make_rows(seeds=(0,)), make_comparisons(num_seeds=1), [], replace(facts, num_seeds=1))
     for text in (paths.markdown.read_text(), paths.html.read_text()):
         assert "One seed: no interval, nothing is claimed." in text
         assert "n=1 seed, no interval" in text
@@ -95,9 +93,7 @@ def test_refused_rows_write_nothing(tmp_path, facts):
 
 def test_many_encoders_still_fit(make_rows):
     rows = make_rows(corruptions=("noise",))
-    rows += [
-        replace(row, variant=f"variant_{k}") for k in range(8) for row in rows if row.variant == "fwm_hw_ld"
-    ]
+    rows += [replace(row, variant=f"variant_{k}") for k in range(8) for row in rows if row.variant == "fwm_hw_ld"]
     scores = collect_scores(rows)
     _assert_picture(plot_accuracies(scores))
     _assert_picture(plot_corruptions(scores))

@@ -36,9 +36,7 @@ def test_takes_the_test_split_and_the_last_step(make_row):
 
 def test_lists_missing_and_undefined_cells(make_rows):
     rows = [
-        replace(row, value=math.nan)
-        if (row.variant, row.seed, row.metric) == ("fwm_hw_ld", 2, "top1")
-        else row
+        replace(row, value=math.nan) if (row.variant, row.seed, row.metric) == ("fwm_hw_ld", 2, "top1") else row
         for row in make_rows()
         if not (row.weights == "pixels" and row.benchmark == "glyphs/order")
     ]

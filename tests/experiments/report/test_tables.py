@@ -104,9 +104,7 @@ def test_console_table_continues_below_when_too_wide(make_rows):
 
 
 def test_every_rendering_shows_every_cell_and_escapes():
-    table = Table(
-        "T", (Column("a|b", align="left"), Column("x", "g")), ((Entry("<b>*"), Entry("1.5", muted=True)),)
-    )
+    table = Table("T", (Column("a|b", align="left"), Column("x", "g")), ((Entry("<b>*"), Entry("1.5", muted=True)),))
     document = Document("D", (table,))
     markdown, html = to_markdown(document), to_html(document)
     assert "| a\\|b | g: x |" in markdown

@@ -12,10 +12,7 @@ def test_says_what_beats_what_with_interval_and_n(make_rows, make_comparisons):
     text = summary_sentence(collect_scores(make_rows()), make_comparisons())
     assert text.startswith("By the time-resolved linear probe, with n = 3 seeds and 1,000 test clips a task:")
     assert "baseline beats its random init on appearance (+7.4 [+4.4, +10.4]), motion (+23.8 [" in text
-    assert (
-        "fwm_hw_ld does not differ significantly from baseline on appearance (\u22121.2 [\u22124.2, +1.8])"
-        in text
-    )
+    assert "fwm_hw_ld does not differ significantly from baseline on appearance (\u22121.2 [\u22124.2, +1.8])" in text
     assert text.endswith("each with its 95 % interval.")
 
 

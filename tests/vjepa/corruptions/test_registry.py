@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import subprocess
 import sys
 
@@ -11,7 +12,6 @@ import pytest
 
 from vjepa.corruptions import CORRUPTIONS, PROFILES, SEVERITIES, corrupt, corruption, keyed_generator, profile
 from vjepa.errors import UserError
-import itertools
 
 
 def moving_pattern(frames: int = 8, height: int = 32, width: int = 32, shift: int = 0) -> np.ndarray:
@@ -141,3 +141,9 @@ def test_a_profile_hash_covers_its_conditions() -> None:
     smoke = profile("smoke")
     assert smoke.hash == replace(smoke).hash
     assert smoke.hash != replace(smoke, severities=(1, 3)).hash
+
+
+def test_corruptions_need_neither_torch_nor_lightning() -> None:
+    program = "import sys, vjepa.corruptions; print([name for name in ('torch', 'lightning') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

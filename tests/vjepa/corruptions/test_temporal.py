@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from vjepa.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-import itertools
 
 
 def shown_frames(severity: int, video: str, frames: int = 16) -> np.ndarray:

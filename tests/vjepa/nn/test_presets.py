@@ -1,0 +1,52 @@
+"""Named sizes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vjepa.errors import UserError
+from vjepa.nn import PRESETS, Encoder, Predictor, preset
+from vjepa.nn.presets import level_blocks
+
+SIZES = {
+    "tiny": (96, 4, 3, 48, 2, 3),
+    "glyphs": (192, 6, 3, 96, 4, 3),
+    "small": (384, 12, 6, 192, 6, 6),
+    "base": (768, 12, 12, 256, 8, 8),
+    "large": (1024, 24, 16, 384, 12, 12),
+}
+
+
+@pytest.mark.parametrize(("name", "sizes"), SIZES.items())
+def test_sizes(name: str, sizes: tuple[int, ...]) -> None:
+    chosen = preset(name)
+    assert tuple(vars(chosen).values()) == sizes
+    assert chosen.latent_width == 4 * sizes[0]
+    assert chosen.width % chosen.num_heads == chosen.predictor_width % chosen.predictor_num_heads == 0
+
+
+def test_no_preset_without_a_test() -> None:
+    assert set(PRESETS) == set(SIZES)
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("bse", "base"), ("glyph", "glyphs"), ("Large", "large")])
+def test_unknown_preset_names_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(UserError, match=rf"unknown preset '{name}'.*tiny, glyphs.*did you mean '{nearest}'\?"):
+        preset(name)
+
+
+@pytest.mark.parametrize(
+    ("depth", "blocks"),
+    [(4, (0, 1, 2, 3)), (6, (1, 2, 3, 5)), (12, (2, 5, 8, 11)), (24, (5, 11, 17, 23))],
+)
+def test_levels_are_tapped_after_every_quarter(depth: int, blocks: tuple[int, ...]) -> None:
+    assert level_blocks(depth) == blocks
+
+
+@pytest.mark.parametrize(("num_mask_tokens", "expected"), [(6, 10_456_576), (2, 10_455_552)])
+def test_base_has_the_parameters_of_the_study(num_mask_tokens: int, expected: int) -> None:
+    with torch.device("meta"):
+        encoder, predictor = Encoder(preset("base")), Predictor(preset("base"), 16, num_mask_tokens)
+    assert sum(p.numel() for p in encoder.parameters()) == 86_833_152
+    assert sum(p.numel() for p in predictor.parameters()) == expected

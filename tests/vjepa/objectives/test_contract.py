@@ -1,0 +1,199 @@
+"""What every objective owes the training step. A new one is tested here by being registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from tests.vjepa.objectives.samples import (
+    GRID,
+    OPTIMA,
+    PAIRLESS,
+    TIMELESS,
+    build,
+    leaves,
+    permuted,
+    sample,
+    without_pairs,
+)  # fmt: skip
+from vjepa.errors import UserError
+from vjepa.grid import Grid
+from vjepa.module import FactorizedVideoJEPA, VideoJEPA
+from vjepa.nn import PRESETS, Preset
+from vjepa.objectives import REGISTRY, Objective, Objectives, Term, active
+from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
+
+LAYOUTS = ("whole", "by_level", "within_level")
+READINGS = ("as_described", "as_released")
+names = pytest.mark.parametrize("name", list(REGISTRY))
+layouts = pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name, cls in REGISTRY.items() for kind in LAYOUTS
+     if kind != "whole" or not cls.needs_factorized_layout],
+)  # fmt: skip
+readings = pytest.mark.parametrize("reading", READINGS)
+
+
+def make(name: str, kind: Any = "within_level", reading: Any = "as_described", **options: Any) -> Objective:
+    return build(REGISTRY[name](**options), kind, reading, temperature=1.0)
+
+
+def heads(term: Objective) -> dict[str, torch.nn.Parameter]:
+    return {name: parameter for name, parameter in term.named_parameters() if parameter.requires_grad}
+
+
+def assert_sound(output: Term) -> None:
+    assert output.loss.shape == ()
+    assert output.loss.dtype == torch.float32
+    assert output.loss.isfinite()
+    for value in output.logs.values():
+        assert value.shape == ()
+        assert value.isfinite()
+        assert not value.requires_grad
+
+
+def assert_touches_heads(term: Objective, output: Term) -> None:
+    if output.loss.requires_grad:
+        output.loss.backward()
+    for name, parameter in heads(term).items():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+@layouts
+@readings
+def test_value_is_a_positive_finite_scalar(name: str, kind: str, reading: str) -> None:
+    output = make(name, kind, reading)(sample(kind=kind))
+    assert_sound(output)
+    assert output.loss > 0
+
+
+@layouts
+@readings
+def test_gradients_reach_heads_and_tokens(name: str, kind: str, reading: str) -> None:
+    term, latents = make(name, kind, reading), sample(kind=kind)
+    output = term(latents)
+    if not output.loss.requires_grad:
+        assert heads(term) == {}, "a term without gradient must freeze its heads"
+        return
+    output.loss.backward()
+    reached = [leaf.grad for leaf in leaves(latents) if leaf.grad is not None]
+    assert any(gradient.abs().sum() > 0 for gradient in reached)
+    assert all(gradient.isfinite().all() for gradient in reached)
+    for head, parameter in heads(term).items():
+        assert parameter.grad is not None, head
+        assert parameter.grad.abs().sum() > 0, head
+
+
+@names
+@readings
+def test_in_a_model_every_trainable_parameter_is_reached_and_the_teacher_never(
+    name: str, reading: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PRESETS, "minute", Preset(24, 4, 2, 16, 1, 2))
+    terms = {"prediction": TargetPrediction(), "context": ContextPrediction(), name: REGISTRY[name]()}
+    cls, kind = (FactorizedVideoJEPA, "factorized") if REGISTRY[name].needs_factorized_layout else (VideoJEPA, "whole")
+    model = cls(preset="minute", patch_size=8, layout=kind, reading=reading, objectives=Objectives(**terms))
+    frames = torch.randint(0, 256, (2, 4, 24, 24, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    model.loss(model.latents(frames, step=0)).total.backward()
+    for parameter, value in model.named_parameters():
+        assert (value.grad is not None) is value.requires_grad, parameter
+        assert not (parameter.startswith("target.") and value.requires_grad), parameter
+    assert model.encoder.blocks[0].attn.qkv.weight.grad.abs().sum() > 0
+
+
+@layouts
+def test_order_of_samples_does_not_matter(name: str, kind: str) -> None:
+    latents, term = sample(batch=4, kind=kind), make(name, kind)
+    shuffled = permuted(latents, torch.tensor([2, 0, 3, 1]))
+    torch.testing.assert_close(term(shuffled).loss, term(latents).loss, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(OPTIMA))
+@readings
+def test_zero_at_the_known_optimum(name: str, reading: str) -> None:
+    term, latents = make(name, reading=reading), sample()
+    assert term(latents).loss > 1e-3
+    assert term(OPTIMA[name](latents, term)).loss.item() == pytest.approx(0.0, abs=1e-6)
+
+
+@layouts
+@readings
+def test_bf16_autocast(name: str, kind: str, reading: str) -> None:
+    latents, term = sample(kind=kind), make(name, kind, reading)
+    expected = term(latents).loss.item()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = term(latents)
+    assert_sound(output)
+    assert output.loss.item() == pytest.approx(expected, rel=0.05)
+    assert_touches_heads(term, output)
+
+
+@layouts
+@readings
+def test_one_time_step(name: str, kind: str, reading: str) -> None:
+    term = make(name, kind, reading)
+    output = term(sample(Grid(1, 3, 4), kind=kind))
+    assert_sound(output)
+    assert (output.loss > 0) == (name in TIMELESS)
+    assert_touches_heads(term, output)
+
+
+@names
+@readings
+def test_no_valid_pair(name: str, reading: str) -> None:
+    latents, term = without_pairs(), make(name, reading=reading)
+    assert not any(pairs.valid.any() for pairs in latents.pairs)
+    output = term(latents)
+    assert_sound(output)
+    assert (output.loss > 0) == (name in PAIRLESS)
+    assert_touches_heads(term, output)
+
+
+@names
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("num_masks", [1, 3])
+@pytest.mark.parametrize("grid", [GRID, Grid(3, 5, 7), Grid(2, 1, 9), Grid(5, 4, 1)], ids=str)
+def test_any_grid_any_masks_any_batch(name: str, grid: Grid, num_masks: int, batch: int) -> None:
+    term, latents = make(name), sample(grid, batch, num_masks)
+    output = term(latents)
+    assert_sound(output)
+    assert_touches_heads(term, output)
+    assert all(leaf.grad.isfinite().all() for leaf in leaves(latents) if leaf.grad is not None)
+
+
+@names
+def test_log_keys_are_stable(name: str) -> None:
+    term = make(name)
+    keys = [list(term(latents).logs) for latents in (sample(), sample(seed=1), sample(Grid(1, 3, 4)), without_pairs())]
+    assert all(each == keys[0] for each in keys)
+
+
+@names
+def test_schedule_stays_between_zero_and_one(name: str) -> None:
+    term = make(name)
+    assert all(0 <= term.factor(step, 100) <= 1 for step in range(0, 201, 5))
+
+
+@names
+def test_negative_weight_is_refused(name: str) -> None:
+    assert REGISTRY[name](weight=0.0).weight == 0.0
+    with pytest.raises(UserError, match=rf"objectives\.{name}\.weight -0\.5: expected a number >= 0"):
+        REGISTRY[name](weight=-0.5)
+
+
+@pytest.mark.parametrize("name", [name for name, cls in REGISTRY.items() if cls.needs_factorized_layout])
+def test_a_term_that_needs_subspaces_refuses_whole(name: str) -> None:
+    with pytest.raises(UserError, match=rf"objectives\.{name} needs a factorized layout, but layout is 'whole'"):
+        make(name, "whole")
+
+
+def test_registry_and_config_agree() -> None:
+    assert list(Objectives.__dataclass_fields__) == list(REGISTRY)
+    assert list(REGISTRY)[:2] == ["prediction", "context"]
+    assert all(cls.name == name for name, cls in REGISTRY.items())
+    assert set(REGISTRY) >= set(OPTIMA) | PAIRLESS
+    chosen = Objectives(hard_region=REGISTRY["hard_region"](), prediction=TargetPrediction())
+    assert list(active(chosen)) == ["prediction", "hard_region"]
