@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from vjepa.errors import UserError
+from vjepa.errors import UserError, unknown_name
 
 LIGHTNING_VERBS = {
     "fit": "train on base + overlay YAML files",
@@ -79,10 +79,7 @@ def _dispatch(verb: str, options: list[str]) -> int:
     if verb in PROJECT_VERBS:
         module = import_module(PROJECT_VERBS[verb][0])
         return int(module.main(options))
-    from experiments.messages import nearest
-
-    hint = nearest(verb, [*LIGHTNING_VERBS, *PROJECT_VERBS])
-    raise UserError(f"unknown verb {verb!r}{hint}; vjepa --help lists them")
+    raise unknown_name("verb", verb, [*LIGHTNING_VERBS, *PROJECT_VERBS])
 
 
 def _fail(message: str, code: int) -> int:

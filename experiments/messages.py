@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 import yaml
 
-from vjepa.errors import UserError
+from vjepa.errors import UserError, did_you_mean
 
 _KEY = re.compile(r'Parser key "([^"]+)"')
 _CLASS = re.compile(r"Problem with given class_path '([^']+)'")
@@ -22,12 +22,6 @@ _UNKNOWN = (
     re.compile(r"does not accept nested key '([^']+)'"),
 )
 _NOISE = ("Subtypes:", "Errors:", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the closest of ``known``, or nothing if none is close."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def explain(message: str, known_keys: Sequence[str]) -> str:
@@ -63,7 +57,7 @@ def check_config_files(arguments: Sequence[str]) -> None:
         UserError: a file is missing, is not YAML, or holds no mapping.
     """
     words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    for flag, value in zip(words, words[1:], strict=False):
+    for flag, value in itertools.pairwise(words):
         if flag not in ("-c", "--config"):
             continue
         try:
@@ -80,9 +74,9 @@ def _unknown_key(name: str, keys: list[str], classes: list[str], known_keys: Seq
     """Message for a name that is not accepted, with the nearest one of its siblings."""
     if classes:
         siblings = _parameters(classes[-1])
-        hint = nearest(name.partition(".")[0], siblings) or f"; {_short(classes[-1])} takes {', '.join(siblings)}"
+        hint = did_you_mean(name.partition(".")[0], siblings) or f"; {_short(classes[-1])} takes {', '.join(siblings)}"
         return f"unknown key {'.'.join([*keys, name])!r}{hint}"
-    return f"unknown key {name!r}{nearest(_longest_unknown(name, known_keys), known_keys)}"
+    return f"unknown key {name!r}{did_you_mean(_longest_unknown(name, known_keys), known_keys)}"
 
 
 def _longest_unknown(name: str, known_keys: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from experiments.cli import RESUMABLE
 from experiments.runs import Run
-from vjepa.errors import UserError
+from vjepa.errors import UserError, unknown_name
 from vjepa.storage import atomic_write_text, digest_json
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -96,11 +96,10 @@ def plan_cells(study: Study) -> list[Cell]:
         UserError: an unknown variant, no seed, or options that the parser rejects.
     """
     from experiments.lightning_cli import resolve_run
-    from experiments.messages import nearest
 
     for name in study.variants:
         if name not in variant_names():
-            raise UserError(f"unknown variant {name!r}{nearest(name, variant_names())}; vjepa variants lists them")
+            raise unknown_name("variant", name, variant_names())
     if not study.seeds:
         raise UserError("a study needs at least one seed, for example --seeds 0,1,2")
     cells = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from vjepa.errors import UserError
+from vjepa.errors import unknown_name
 
 Reading = Literal["as_described", "as_released"]
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def resolve(key: str, value: T | None, reading: Reading) -> T:
         UserError: the reading is unknown.
     """
     if reading not in get_args(Reading):
-        raise UserError(f"unknown reading {reading!r}: expected one of {', '.join(get_args(Reading))}")
+        raise unknown_name("reading", reading, get_args(Reading))
     if value is not None:
         return value
     return getattr(SWITCHES[key], reading)

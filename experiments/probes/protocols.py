@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from experiments.probes.attentive import AttentiveSettings
 from experiments.probes.linear import LinearSettings
-from vjepa.errors import UserError
+from vjepa.errors import unknown_name
 from vjepa.storage import digest_json
 
 
@@ -50,8 +49,6 @@ def protocol(name: str) -> ProbeProtocol:
     Raises:
         UserError: the name is unknown; the nearest one is suggested.
     """
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
-    nearest = difflib.get_close_matches(name, PROTOCOLS, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise UserError(f"unknown probe {name!r}: expected one of {', '.join(PROTOCOLS)}{hint}")
+    if name not in PROTOCOLS:
+        raise unknown_name("probe", name, PROTOCOLS)
+    return PROTOCOLS[name]

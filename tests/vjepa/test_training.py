@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,11 @@ class RecordingMasker(MultiBlockMasker):
 
 
 @pytest.fixture(scope="module")
-def trained(train: Train) -> tuple[VideoJEPA, list[dict[str, float]]]:
-    record = Record()
-    model = model_of(optimizer=FAST)
-    train(model, [noise_clip()] * 40, 30, callbacks=[record])
+def trained(train: Train, clip: Clip) -> tuple[VideoJEPA, list[dict[str, float]]]:
+    """Thirty steps on clips of one flat colour each, which a tiny model learns at once."""
+    colours = clip.frames[:, :1, :1, :1].expand(-1, 8, 32, 32, -1).contiguous()
+    record, model = Record(), model_of(optimizer=FAST)
+    train(model, [replace(clip, frames=colours)] * 30, 30, callbacks=[record])
     return model, record.steps
 
 
@@ -61,7 +63,7 @@ def trained(train: Train) -> tuple[VideoJEPA, list[dict[str, float]]]:
 def test_loss_falls_on_a_fixed_batch(trained: tuple[VideoJEPA, list[dict[str, float]]]) -> None:
     losses = [step["objective/prediction/raw"] for step in trained[1]]
     assert len(losses) == 30
-    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
 
 
 @pytest.mark.parametrize("cls", [VideoJEPA, FactorizedVideoJEPA])

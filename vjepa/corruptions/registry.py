@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +11,7 @@ from vjepa.corruptions.base import VERSION, Corruption, keyed_generator
 from vjepa.corruptions.codec import CODEC
 from vjepa.corruptions.spatial import SPATIAL
 from vjepa.corruptions.temporal import TEMPORAL
-from vjepa.errors import UserError
+from vjepa.errors import UserError, unknown_name
 from vjepa.storage import digest_json
 
 CORRUPTIONS: dict[str, Corruption] = {item.name: item for item in (*SPATIAL, *TEMPORAL, *CODEC)}
@@ -57,7 +55,7 @@ def corruption(name: str) -> Corruption:
         UserError: the name is unknown; the nearest one is suggested.
     """
     if name not in CORRUPTIONS:
-        raise _unknown("corruption", name, CORRUPTIONS)
+        raise unknown_name("corruption", name, CORRUPTIONS)
     return CORRUPTIONS[name]
 
 
@@ -68,7 +66,7 @@ def profile(name: str) -> Profile:
         UserError: the name is unknown; the nearest one is suggested.
     """
     if name not in PROFILES:
-        raise _unknown("corruption profile", name, PROFILES)
+        raise unknown_name("corruption profile", name, PROFILES)
     return PROFILES[name]
 
 
@@ -95,10 +93,3 @@ def corrupt(clip: np.ndarray, name: str, severity: int, dataset: str, video_id: 
         raise ValueError(f"corruption {name}: expected a (F, H, W, 3) uint8 clip, got {clip.dtype} {clip.shape}")
     generator = keyed_generator(dataset, video_id, name)
     return chosen.function(clip, chosen.levels[severity - 1], generator)
-
-
-def _unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
-    names = list(known)
-    nearest = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return UserError(f"unknown {kind} {name!r}: expected one of {', '.join(names)}{hint}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
-from vjepa.errors import UserError
+from vjepa.errors import unknown_name
 from vjepa.layout import NUM_LEVELS
 
 
@@ -41,11 +40,9 @@ def preset(name: str) -> Preset:
     Raises:
         UserError: the name is unknown; the nearest one is suggested.
     """
-    if name in PRESETS:
-        return PRESETS[name]
-    nearest = difflib.get_close_matches(name, PRESETS, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise UserError(f"unknown preset {name!r}: expected one of {', '.join(PRESETS)}{hint}")
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return PRESETS[name]
 
 
 def level_blocks(depth: int) -> tuple[int, ...]:
