@@ -6,6 +6,10 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+
+from vjepa.errors import UserError
+from vjepa.storage import NO_ROOM, storage_error
 
 
 def run_lightning(verb: str, options: Sequence[str]) -> int:
@@ -19,14 +23,24 @@ def run_lightning(verb: str, options: Sequence[str]) -> int:
         0.
 
     Raises:
-        UserError: the parser rejects the options; nothing has been written.
+        UserError: the parser rejects the options (nothing has been written), the machine lacks what they ask for, or
+            the run folder cannot be written.
     """
     _quiet()
+    from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
     from experiments.lightning_cli import JEPACLI
 
     # Lightning starts the other ranks of a multi-process run with this very command line.
     sys.argv = [sys.argv[0], verb, *options]
-    JEPACLI()
+    try:
+        JEPACLI()
+    except MisconfigurationException as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise storage_error(Path(error.filename or "the run folder"), error) from error
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -44,11 +44,9 @@ class RunOptions:
     root: str = "runs"
     variant: str = "baseline"
     regime: str | None = None
-    resume: str = "auto"
+    resume: Literal["auto", "never"] = "auto"
 
     def __post_init__(self) -> None:
-        if self.resume not in ("auto", "never"):
-            raise UserError(f"run.resume {self.resume!r}: expected auto or never")
         for name in ("variant", "regime"):
             value = getattr(self, name)
             if value is not None and (not value or "/" in value or value.startswith(".")):

@@ -14,7 +14,7 @@ from typing import Any
 
 from vjepa.errors import UserError
 
-_NO_ROOM = {
+NO_ROOM = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only",
@@ -26,7 +26,7 @@ _NO_ROOM = {
 
 def storage_error(path: Path, error: OSError) -> UserError:
     """Turn an operating system error on ``path`` into a message with the fix."""
-    reason = _NO_ROOM.get(error.errno or 0, error.strerror or str(error))
+    reason = NO_ROOM.get(error.errno or 0, error.strerror or str(error))
     return UserError(f"cannot write {path}: {reason}; free space there or choose another folder")
 
 

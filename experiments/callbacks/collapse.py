@@ -27,7 +27,7 @@ class CollapseMonitor(Callback):
         max_tokens: tokens that enter the rank, >= 2; the cost grows with it.
     """
 
-    def __init__(self, max_tokens: int = 1024) -> None:
+    def __init__(self, max_tokens: int = 512) -> None:
         if max_tokens < 2:
             raise UserError(f"collapse.max_tokens {max_tokens}: expected at least 2")
         self.max_tokens = max_tokens

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from experiments.cli import main
 from experiments.study import BASE
@@ -37,8 +38,13 @@ BAD_FLAGS = {
     "missing checkpoint": (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
     "variant with a slash": (["--run.variant", "a/b"], "a/b"),
     "no length": (["--trainer.max_steps", "-1"], "max_steps"),
+    "no such device": (["--trainer.accelerator", "cuda", "--trainer.max_steps", "1"], "CUDA"),
     "clips too small": (["--data.init_args.size", "8", "--trainer.max_steps", "1"], "size"),
 }
+
+
+if torch.cuda.is_available():
+    del BAD_FLAGS["no such device"]
 
 
 @pytest.mark.parametrize(("words", "expected"), BAD_FLAGS.values(), ids=BAD_FLAGS)

@@ -152,6 +152,20 @@ def test_killed_run_continues_to_the_same_weights(finished: Run, tmp_path: Path)
     assert all(torch.equal(continued[key], undisturbed[key]) for key in continued)
 
 
+def test_full_disk_is_said_and_nothing_is_taken_for_finished(finished: Run, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vjepa", *words(tmp_path, "baseline", 4)]
+    code = (
+        "import os, resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        f"os.execv({sys.executable!r}, {command!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "file size limit" in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("DONE.json"))
+
+
 @pytest.mark.slow
 @pytest.mark.ddp
 @pytest.mark.parametrize("variant", ["baseline", "fwm_hw_ld"])

@@ -8,32 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.vjepa.runs import equal, every_term, model_of, state
 from vjepa.errors import UserError
 from vjepa.masking import BlockMask, MultiBlockMasker
 from vjepa.module import FactorizedVideoJEPA, PredictorOptions, VideoJEPA
-from vjepa.objectives import REGISTRY, Objectives
+from vjepa.objectives import Objectives
 from vjepa.objectives.factorization import Orthogonality, StaticAppearance
 from vjepa.objectives.hard_region import HardRegionWeighting
 from vjepa.objectives.latent_dynamics import LatentDynamics
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
 from vjepa.targets import TargetOptions
-
-
-def model_of(cls: type[VideoJEPA] = VideoJEPA, **options: Any) -> VideoJEPA:
-    return cls(**{"preset": "tiny", "patch_size": 8, **options})
-
-
-def every_term() -> Any:
-    return Objectives(**{name: cls() for name, cls in REGISTRY.items()})
-
-
-def state(model: VideoJEPA, prefix: str = "") -> dict[str, Tensor]:
-    return {key: value.clone() for key, value in model.state_dict().items() if key.startswith(prefix)}
-
-
-def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
-
 
 # -- construction
 
