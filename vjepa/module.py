@@ -161,6 +161,11 @@ class VideoJEPA(LightningModule):
             self.encoder.patch_embed_img.requires_grad_(False)
             self.encoder.img_mod_embed.requires_grad_(False)
             self.predictor.img_mod_embed.requires_grad_(False)
+        read = frozenset[str]().union(*(term.reads for term in self.terms.values()))
+        if not read:
+            self.predictor.requires_grad_(False)
+        self.predictor.predictor_proj.requires_grad_("predicted" in read)
+        self.predictor.predictor_proj_context.requires_grad_("predicted_context" in read)
         used = 1 if self.mask_token == "first" else len(self.masker.blocks)
         for token in list(self.predictor.mask_tokens)[used:]:
             token.requires_grad_(False)

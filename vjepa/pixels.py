@@ -47,6 +47,7 @@ class FrozenEncoder(nn.Module):
         super().__init__()
         self.encoder = copy.deepcopy(encoder).requires_grad_(False).eval()
         self.image_mode, self.image_frames = image_mode, image_frames
+        self.eval()
 
     @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:

@@ -25,13 +25,13 @@ def warmup_cosine(step: int, *, start: float, peak: float, final: float, warmup:
     """
     if step < warmup:
         return start + step / warmup * (peak - start)
-    progress = (step - warmup) / max(1, total - warmup)
+    progress = min(1.0, (step - warmup) / max(1, total - warmup))
     return max(final, final + (peak - final) * 0.5 * (1.0 + math.cos(math.pi * progress)))
 
 
 def cosine(step: int, *, start: float, final: float, total: int) -> float:
     """Half a cosine from ``start`` to ``final`` over ``total`` steps, held at ``final`` afterwards."""
-    value = final + (start - final) * 0.5 * (1.0 + math.cos(math.pi * step / max(1, total)))
+    value = final + (start - final) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / max(1, total))))
     return max(final, value) if final <= start else min(final, value)
 
 

@@ -172,6 +172,13 @@ def test_exponent_reaches_the_error(frames: Tensor) -> None:
     assert losses[0] != losses[1]
 
 
+def test_without_the_context_term_its_head_is_frozen(frames: Tensor) -> None:
+    model = model_of(objectives=Objectives(prediction=TargetPrediction()))
+    model.loss(model.latents(frames, step=0)).total.backward()
+    unreached = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert unreached == [], "DDP stops at parameters that the loss does not reach"
+
+
 @pytest.mark.parametrize(("target", "learns"), [(TargetOptions(), False), (TargetOptions("self"), True)])
 def test_targets_learn_only_without_a_teacher(frames: Tensor, target: TargetOptions, learns: bool) -> None:
     assert model_of(target=target).latents(frames, step=0).targets.requires_grad is learns

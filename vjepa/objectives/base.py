@@ -59,6 +59,8 @@ class Objective(nn.Module):
     """
 
     name: ClassVar[str]
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """Which predictor outputs the term reads: ``predicted``, ``predicted_context``; unread heads are frozen."""
     needs_factorized_layout: ClassVar[bool] = False
 
     def __init__(self, weight: float = 1.0) -> None:

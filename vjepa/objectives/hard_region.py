@@ -28,6 +28,7 @@ class HardRegionWeighting(Objective):
     """
 
     name = "hard_region"
+    reads = frozenset({"predicted"})
 
     def __init__(self, weight: float = 0.3, temperature: float = 1.0) -> None:
         super().__init__(weight)

@@ -28,6 +28,7 @@ class TargetPrediction(Objective):
     """
 
     name = "prediction"
+    reads = frozenset({"predicted"})
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__(weight)
@@ -58,6 +59,7 @@ class ContextPrediction(Objective):
     """
 
     name = "context"
+    reads = frozenset({"predicted_context"})
 
     def __init__(
         self,

@@ -68,7 +68,7 @@ def permuted(latents: Latents, order: Tensor) -> Latents:
     masks = replace(latents.masks, **{
         name: tuple(rows[order] for rows in getattr(latents.masks, name)) for name in ("context", "target")
     })  # fmt: skip
-    tokens = {
+    tokens: dict[str, Any] = {
         name: tuple(rows.detach()[order] for rows in getattr(latents, name))
         for name in ("context", "predicted", "predicted_context")
     }
