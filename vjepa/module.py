@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from vjepa.latents import Clip, Grid, Latents, Masks
 from vjepa.layout import Layout
 from vjepa.masking import MultiBlockMasker
 from vjepa.nn import Encoder, Predictor, preset
-from vjepa.objectives import ModelFacts, Objective, Objectives, Term, active
+from vjepa.objectives import LossReport, ModelFacts, Objective, Objectives, active, sum_terms
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
 from vjepa.optimization import OptimizerOptions
 from vjepa.pixels import FrozenEncoder, to_pixels
@@ -38,15 +38,6 @@ class PredictorOptions:
 
     num_mask_tokens: int | None = None
     mask_token: Literal["per_mask", "first"] | None = None
-
-
-@dataclass(frozen=True)
-class LossReport:
-    """Total loss of a step and its parts: term by name, and the coefficient each was given."""
-
-    total: Tensor
-    terms: dict[str, Term]
-    weights: dict[str, float]
 
 
 class VideoJEPA(LightningModule):
@@ -207,12 +198,8 @@ class VideoJEPA(LightningModule):
 
     def loss(self, latents: Latents) -> LossReport:
         """Weighted sum of the terms."""
-        terms = {name: term(latents) for name, term in self.terms.items()}
-        weights = {
-            name: term.weight * term.factor(latents.step, latents.total_steps) for name, term in self.terms.items()
-        }
-        total = torch.stack([weights[name] * term.loss for name, term in terms.items()]).sum()
-        return LossReport(total + self._touch(latents), terms, weights)
+        report = sum_terms(self.terms, latents)
+        return replace(report, total=report.total + self._touch(latents))
 
     def _touch(self, latents: Latents) -> Tensor:
         """Zero that reaches the embeddings of the clip kind that this batch is not, for DDP."""
@@ -245,7 +232,7 @@ class VideoJEPA(LightningModule):
         if self.logs_this_step:
             self.latest = latents.detach()
             self.log("train/loss", report.total, prog_bar=True)
-            self.log_dict(loss_logs(report))
+            self.log_dict(report.logs())
         return report.total
 
     def on_train_batch_end(self, *args: Any) -> None:
@@ -333,14 +320,3 @@ def initial_encoder(size: str, patch_size: int, tubelet_size: int, seed: int) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Encoder(preset(size), patch_size, tubelet_size)
-
-
-def loss_logs(report: LossReport) -> dict[str, Tensor]:
-    """Each term raw and weighted, and what it logs itself."""
-    logs: dict[str, Tensor] = {}
-    for name, term in report.terms.items():
-        raw = term.loss.detach()
-        logs[f"objective/{name}/raw"] = raw
-        logs[f"objective/{name}/weighted"] = report.weights[name] * raw
-        logs |= {f"objective/{name}/{key}": value.detach() for key, value in term.logs.items()}
-    return logs

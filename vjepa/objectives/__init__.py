@@ -16,6 +16,7 @@ from torch import nn
 
 from vjepa.latents import Latents
 from vjepa.objectives.base import ModelFacts, Objective, Term, normalize_levels
+from vjepa.objectives.total import LossReport, sum_terms
 
 
 def _discover() -> dict[str, type[Objective]]:
@@ -48,5 +49,14 @@ def active(objectives: Any) -> nn.ModuleDict:
 
 
 __all__ = [
-    "REGISTRY", "Latents", "ModelFacts", "Objective", "Objectives", "Term", "active", "normalize_levels",
-]  # fmt: skip
+    "REGISTRY",
+    "Latents",
+    "LossReport",
+    "ModelFacts",
+    "Objective",
+    "Objectives",
+    "Term",
+    "active",
+    "normalize_levels",
+    "sum_terms",
+]
