@@ -24,7 +24,7 @@ $(READY): pyproject.toml
 	@echo "setting up $(VENV) (a few minutes, once)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
-	@UV_NATIVE_TLS=true $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]' 2>/dev/null \
+	@UV_NATIVE_TLS=true $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]' 2>/dev/null \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $(READY)
 

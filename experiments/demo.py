@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_modules import GlyphsDataModule
-from experiments.study import BASE, CONFIGS, Study, run_study
+from experiments.study import BASE, CONFIGS, Study, announce, run_study
 
 CAVEATS = (
     "One pretraining seed: nothing here says that one variant trains better than another.",
@@ -22,7 +22,7 @@ def main(options: Sequence[str]) -> int:
     """``vjepa demo``."""
     parser = argparse.ArgumentParser("vjepa demo", description=__doc__)
     parser.add_argument("--out", default="runs/demo", help="folder of runs, evaluation and report (%(default)s)")
-    parser.add_argument("--steps", type=int, default=600, help="optimizer steps of each run (%(default)s)")
+    parser.add_argument("--steps", type=int, default=500, help="optimizer steps of each run (%(default)s)")
     parser.add_argument("--train-clips", type=int, default=2048, help="clips to train on (%(default)s)")
     parser.add_argument("--test-clips", type=int, default=1024, help="clips to test on (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
@@ -49,13 +49,11 @@ def main(options: Sequence[str]) -> int:
         command=f"make demo  (vjepa demo --steps {known.steps} --seed {known.seed})",
         caveats=CAVEATS,
     )
-    print("1/5 data: moving glyphs as H.264 files, written once, checked and read back")
+    announce("data: moving glyphs as H.264 files, written once, checked, read back by the decoder")
     glyphs = GlyphsDataModule(**data)
     glyphs.prepare_data()
-    glyphs.setup("test")
-    print(f"    {sum(data.values())} clips in {glyphs.store.folder}, manifest {glyphs.manifest_hash[:12]}")
-    print(f"2/5 pretraining: baseline and FWM-HW-LD (as described), {known.steps} steps each, seed {known.seed}")
-    print("3/5 probes and 4/5 robustness smoke follow, 5/5 report")
+    glyphs.setup(None)
+    print(f"  {sum(data.values())} clips in {glyphs.store.folder}, manifest {glyphs.manifest_hash[:12]}")
     run_study(study)
     print(
         f"the demo took {time.monotonic() - started:.0f} s; its n is {len(study.seeds)} seed and "

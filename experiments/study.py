@@ -164,12 +164,21 @@ def run_study(study: Study) -> Path:
 
     cells = plan_cells(study)
     atomic_write_text(study.folder / "study.json", json.dumps(asdict(study), indent=2) + "\n")
-    print(f"training {len(cells)} runs: {', '.join(study.variants)} x seeds {', '.join(map(str, study.seeds))}")
+    seeds = ", ".join(map(str, study.seeds))
+    announce(
+        f"pretraining: {len(cells)} runs, {', '.join(study.variants)} ({', '.join(study.readings)}), seeds {seeds}"
+    )
     train(cells, study.jobs)
     for seed in study.seeds:
-        print(f"probing seed {seed}: appearance, motion and order, with random-init and pixel controls")
+        announce(f"probes of seed {seed}, beside random-init and pixel controls, then the same probes on damaged clips")
         evaluate_seed(study, seed, [cell for cell in cells if cell.seed == seed])
+    announce("report")
     return write_report(study, cells)
+
+
+def announce(stage: str) -> None:
+    """Say which stage begins."""
+    print(f"\n== {stage}", flush=True)
 
 
 def evaluation_key(study: Study, runs: Sequence[Run], manifest_hash: str) -> str:
