@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 import data_modules  # noqa: F401  makes short class names known
 from data_modules.base import ClipDataModule
 from experiments.callbacks import CollapseMonitor, RunRecord, ThroughputMonitor
-from experiments.messages import check_config_files, explain
+from experiments.messages import check_config_files, explain, import_class
 from experiments.runs import Run, RunOptions, plan_run
 from vjepa.errors import UserError
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA
@@ -40,10 +40,12 @@ class JEPACLI(LightningCLI):
 
     Args:
         args: command line, or None for ``sys.argv``.
-        run: whether to run the subcommand at once.
+
+    Raises:
+        UserError: the command line or a file is wrong; nothing has been written.
     """
 
-    def __init__(self, args: ArgsType = None, run: bool = True) -> None:
+    def __init__(self, args: ArgsType = None) -> None:
         self.record: Run | None = None
         self.finished = False
         strict = {"exit_on_error": False}
@@ -56,7 +58,6 @@ class JEPACLI(LightningCLI):
             parser_kwargs={**strict, **{name: dict(strict) for name in self.subcommands()}},
             subclass_mode_data=True,
             args=args,
-            run=run,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
@@ -102,8 +103,6 @@ class JEPACLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Choose the run's folder from the resolved configuration, and continue there if it was interrupted."""
         self.parser.add_instantiator(make_model, VideoJEPA, subclasses=False)
-        if self.subcommand is None:
-            return
         config = self.config[self.subcommand]
         settings = self.settings()
         record = plan_run(settings, data_name(settings), int(config.seed_everything))
@@ -218,10 +217,7 @@ def resolve_settings(options: Sequence[str]) -> dict[str, Any]:
 
 def data_name(settings: dict[str, Any]) -> str:
     """Name of the data set that a configuration trains on."""
-    from jsonargparse._util import import_object
-
-    found = import_object(settings["data"]["class_path"])
-    return str(found.name)
+    return str(import_class(settings["data"]["class_path"]).name)
 
 
 def _check_checkpoint(config: Namespace) -> None:

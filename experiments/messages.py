@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -91,8 +92,13 @@ def _longest_unknown(name: str, known_keys: Sequence[str]) -> str:
 
 def _parameters(class_path: str) -> list[str]:
     """Names that a class takes."""
+    return [name for name in inspect.signature(import_class(class_path)).parameters if name != "self"]
+
+
+def import_class(class_path: str) -> Any:
+    """The class that a dotted path names."""
     module, _, name = class_path.rpartition(".")
-    return [p for p in inspect.signature(getattr(import_module(module), name)).parameters if p != "self"]
+    return getattr(import_module(module), name)
 
 
 def _short(class_path: str) -> str:

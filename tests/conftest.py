@@ -19,6 +19,7 @@ Golden = Callable[[str], dict[str, Any]]
 def pytest_configure() -> None:
     """One thread: the tests' tensors are so small that several threads only wait for one another."""
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # the same for processes that tests start: sums depend on it in the last bits
 
 
 @pytest.fixture(scope="session")
