@@ -24,6 +24,11 @@ from vjepa.storage import atomic_write_text, digest_json
 
 CONFIGS = Path(__file__).parent / "configs"
 BASE = CONFIGS / "base.yaml"
+CAVEATS = (
+    "Every interval stands alone: none is corrected for the number of comparisons.",
+    "One weight for each term: a variant that does badly here might do better with another.",
+    "The robustness table, where there is one, is a smoke run of three corruptions at one severity.",
+)
 
 
 @dataclass(frozen=True)
@@ -216,6 +221,7 @@ def main(options: Sequence[str]) -> int:
         corruptions=None if known.corruptions == "none" else known.corruptions,
         jobs=known.jobs,
         command=shlex.join(["vjepa", "study", *options]),
+        caveats=CAVEATS,
     )
     run_study(study)
     return 0
