@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import vjepa
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("vjepa", "data_modules", "experiments")
 FREE_OF_LIGHTNING = ("nn", "objectives", "corruptions", "masking", "targets", "pixels", "reading", "layout")
