@@ -14,6 +14,7 @@ import yaml
 
 from vjepa.errors import UserError, did_you_mean
 
+DATA_PACKAGE = "data_modules"
 _KEY = re.compile(r'Parser key "([^"]+)"')
 _CLASS = re.compile(r"Problem with given class_path '([^']+)'")
 _UNKNOWN = (
@@ -21,6 +22,10 @@ _UNKNOWN = (
     re.compile(r"does not accept option '([^']+)'"),
     re.compile(r"unrecognized arguments: --([^\s=]+)"),
     re.compile(r"does not accept nested key '([^']+)'"),
+)
+_UNKNOWN_CLASS = (
+    re.compile(r"module '([^']+)' has no attribute '([^']+)'"),
+    re.compile(r"Expected a dot import path string: ()([^\s.]+)$"),
 )
 _NOISE = ("Subtypes:", "Errors:", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
 
@@ -43,12 +48,21 @@ def explain(message: str, known_keys: Sequence[str]) -> str:
         for pattern in _UNKNOWN:
             if unknown := pattern.search(line):
                 return _unknown_key(unknown[1], keys, classes, known_keys)
+        for pattern in _UNKNOWN_CLASS:
+            if unknown := pattern.search(line):
+                return _unknown_class(unknown[1] or DATA_PACKAGE, unknown[2])
     lines = [line.strip(" -") for line in message.splitlines()]
     told = [line for line in lines if line and not line.startswith(_NOISE) and not _KEY.match(line)]
     reason = next((line for line in told if not _CLASS.match(line)), " ".join(lines))
     reason = reason.replace("<class '", "").replace("'>", "")
     where = ".".join(keys)
     return reason if not where or where in reason else f"{where}: {reason}"
+
+
+def _unknown_class(package: str, name: str) -> str:
+    """Message for a class that a package does not have, with the nearest one of those it has."""
+    known = getattr(import_module(package), "__all__", ())
+    return f"{package} has no class {name!r}{did_you_mean(name, known)}: expected a dotted path, as {package}.CLASS"
 
 
 def check_config_files(arguments: Sequence[str]) -> None:
@@ -64,11 +78,18 @@ def check_config_files(arguments: Sequence[str]) -> None:
         try:
             loaded = yaml.safe_load(Path(value).read_text())
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{value} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{value} cannot be read: {reason}{_nearest_file(Path(value))}") from error
         except yaml.YAMLError as error:
             raise UserError(f"{value} is not valid YAML: {' '.join(str(error).split())}") from error
         if loaded is not None and not isinstance(loaded, dict):
             raise UserError(f"{value} holds a {type(loaded).__name__}: expected a mapping with sections like model")
+
+
+def _nearest_file(path: Path) -> str:
+    """The YAML file beside a missing one that is nearest by name, as a hint."""
+    known = [str(beside) for beside in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+    return did_you_mean(str(path), known)
 
 
 def _unknown_key(name: str, keys: list[str], classes: list[str], known_keys: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import experiments.lightning_cli  # noqa: F401  Lightning's log handler must not be born inside a captured test
 from experiments.cli import main
 from experiments.study import BASE
 
@@ -29,7 +30,8 @@ BAD_FLAGS = {
     "unknown data key": (["--data.init_args.batch", "3"], "did you mean 'batch_size'?"),
     "wrong type": (["--model.optimizer.lr", "fast"], "model.optimizer.lr"),
     "wrong choice": (["--model.layout", "factorised"], "factorized"),
-    "unknown class": (["--data.class_path", "data_modules.Glyphs"], "Glyphs"),
+    "unknown class": (["--data.class_path", "data_modules.GlyphDataModule"], "did you mean 'GlyphsDataModule'?"),
+    "class without its package": (["--data.class_path", "GlyphDataModule"], "did you mean 'GlyphsDataModule'?"),
     "unknown preset": (["--model.preset", "tinny"], "did you mean 'tiny'?"),
     "unknown reading": (["--model.reading", "as_told"], "as_described"),
     "negative weight": (["--model.objectives.hard_region.weight", "-1"], "hard_region.weight -1"),
@@ -77,6 +79,9 @@ def test_bad_yaml(text: str, expected: str, here: Path, capsys: pytest.CaptureFi
 def test_missing_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(fit("--config", "nosuch.yaml")) == 2
     assert "nosuch.yaml" in capsys.readouterr().err
+    overlay = BASE.parent / "objective" / "fwm_hw_ld.yaml"
+    assert main(fit("--config", str(overlay.with_name("fwm_hw_dl.yaml")))) == 2
+    assert f"did you mean '{overlay}'?" in capsys.readouterr().err
 
 
 def test_unknown_verb(capsys: pytest.CaptureFixture[str]) -> None:
