@@ -186,14 +186,14 @@ def announce(stage: str) -> None:
     print(f"\n== {stage}", flush=True)
 
 
-def evaluation_key(study: Study, runs: Sequence[Run], manifest_hash: str) -> str:
+def evaluation_key(study: Study, runs: Sequence[Run], manifest_hash: str, with_pixels: bool) -> str:
     """Digest of all that an evaluation depends on."""
     from experiments.probes import protocol
 
     protocols = [protocol(name).hash for name in study.probes]
     hashes = [run.config_hash for run in runs]
     limits = [study.num_train, study.num_test]
-    return digest_json([protocols, hashes, manifest_hash, study.corruptions, limits])
+    return digest_json([protocols, hashes, manifest_hash, study.corruptions, limits, with_pixels])
 
 
 def main(options: Sequence[str]) -> int:

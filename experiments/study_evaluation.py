@@ -26,12 +26,13 @@ def evaluate_seed(study: Study, seed: int, cells: Sequence[Cell]) -> None:
     """Probe the runs of one seed with their controls, unless that has been done with the same inputs."""
     data = load_data(cells[0].run)
     folder = evaluation_folder(study, seed)
-    key = evaluation_key(study, [cell.run for cell in cells], data.manifest_hash)
+    with_pixels = seed == study.seeds[0]
+    key = evaluation_key(study, [cell.run for cell in cells], data.manifest_hash, with_pixels)
     if _is_done(folder, key):
         print(f"  probed before, {folder}")
         return
     evaluate_encoders(
-        encoders_of(cells, data, with_pixels=seed == study.seeds[0]),
+        encoders_of(cells, data, with_pixels),
         data,
         study.probes,
         study.corruptions,

@@ -103,6 +103,11 @@ def test_study_with_two_seeds_in_parallel_has_intervals(
     assert "its random init" in markdown and "n=1" not in markdown
     done = [json.loads(path.read_text()) for path in (tmp_path / "two").rglob("runs/**/DONE.json")]
     assert len(done) == 2 and all(mark["step"] == 4 for mark in done)
+    # Pixels are judged once, with the first seed; the second seed alone is judged anew, with them.
+    assert "| pixels |" in markdown
+    alone = [*options[:3], "1", *options[4:]]
+    assert main(["study", *alone]) == 0
+    assert "| pixels |" in (tmp_path / "two" / "report.md").read_text()
 
 
 def test_failing_cell_is_named_and_the_others_are_kept(
