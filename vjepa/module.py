@@ -15,7 +15,7 @@ from vjepa.latents import Clip, Grid, Latents, Masks
 from vjepa.layout import Layout
 from vjepa.masking import MultiBlockMasker
 from vjepa.nn import Encoder, Predictor, preset
-from vjepa.objectives import LossReport, ModelFacts, Objective, Objectives, active, sum_terms
+from vjepa.objectives import LossReport, ModelFacts, Objective, Objectives, active, check_layouts, sum_terms
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
 from vjepa.optimization import OptimizerOptions
 from vjepa.pixels import FrozenEncoder, to_pixels
@@ -102,7 +102,7 @@ class VideoJEPA(LightningModule):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self._make_predictor(preset, patch_size, predictor)
-            self._make_objectives(objectives)
+            self._make_objectives(objectives, target.carries_gradient)
         self.target = Target(target, self.encoder, reading)
         self._freeze_unused()
 
@@ -129,7 +129,7 @@ class VideoJEPA(LightningModule):
             )
         self.predictor = Predictor(preset(size), patch_size, num_tokens)
 
-    def _make_objectives(self, objectives: Any) -> None:
+    def _make_objectives(self, objectives: Any, targets_have_gradient: bool) -> None:
         if objectives is None:
             objectives = Objectives(prediction=TargetPrediction(), context=ContextPrediction())
         self.objectives = active(objectives)
@@ -137,7 +137,9 @@ class VideoJEPA(LightningModule):
             raise UserError("model.objectives has no term: expected at least one, for example prediction")
         hard_region = getattr(objectives, "hard_region", None)
         temperature = None if hard_region is None else hard_region.temperature
-        facts = ModelFacts(self.encoder.preset.latent_width, self.layout, self.reading, temperature)
+        width = self.encoder.preset.latent_width
+        facts = ModelFacts(width, self.layout, self.reading, temperature, targets_have_gradient)
+        check_layouts(self.terms.values())
         for term in self.terms.values():
             term.build(facts)
 

@@ -36,6 +36,11 @@ class TargetOptions:
     stop_gradient: bool = False
     evaluate: Weights | None = None
 
+    @property
+    def carries_gradient(self) -> bool:
+        """Whether the loss can move the targets."""
+        return self.kind == "self" and not self.stop_gradient
+
     def __post_init__(self) -> None:
         if not all(0 <= m <= 1 for m in self.momentum):
             raise UserError(f"model.target.momentum {self.momentum}: expected two numbers in [0, 1]")
@@ -68,8 +73,7 @@ class Target(nn.Module):
     def forward(self, online: Encoder, pixels: Tensor) -> Tensor:
         """Targets of an unmasked clip (B, 3, F, H_px, W_px): each level normalised without affine, (B, N, D)."""
         network = online if self.teacher is None else self.teacher
-        needs_gradient = self.teacher is None and not self.options.stop_gradient
-        with torch.set_grad_enabled(needs_gradient and torch.is_grad_enabled()):
+        with torch.set_grad_enabled(self.options.carries_gradient and torch.is_grad_enabled()):
             return normalize_levels(network.levels(pixels), NUM_LEVELS)
 
     @torch.no_grad()

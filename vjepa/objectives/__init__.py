@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from torch import nn
 
 from vjepa.latents import Latents
-from vjepa.objectives.base import ModelFacts, Objective, Term, normalize_levels
+from vjepa.objectives.base import ModelFacts, Objective, Term, check_layouts, normalize_levels
 from vjepa.objectives.total import LossReport, sum_terms
 
 
@@ -57,6 +57,7 @@ __all__ = [
     "Objectives",
     "Term",
     "active",
+    "check_layouts",
     "normalize_levels",
     "sum_terms",
 ]

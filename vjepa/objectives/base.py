@@ -5,8 +5,10 @@ Shapes: B batch, K context tokens, D latent width; M masks a clip.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from itertools import combinations
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +16,17 @@ from torch.nn.functional import layer_norm
 
 from vjepa.errors import UserError
 from vjepa.latents import Latents
-from vjepa.layout import Layout
+from vjepa.layout import Layout, LayoutKind
+from vjepa.pairs import Pairs
 from vjepa.reading import Reading
+
+FACTORIZED: frozenset[LayoutKind] = frozenset({"by_level", "within_level"})
+ANY_LAYOUT: frozenset[LayoutKind] = FACTORIZED | {"whole"}
+
+AcrossRanks = Literal["mean", "per_rank", "global"]
+"""How a term behaves on several processes whose masks are equally large: ``mean`` over ranks equals one process with
+all samples; ``per_rank`` statistics are those of one process's samples, as in the study; ``global`` ones are gathered
+over all ranks."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +51,14 @@ class ModelFacts:
         layout: division of the channels.
         reading: the run's reading, which decides switches left open.
         hard_region_temperature: temperature of hard-region weighting, None where that term is off.
+        targets_have_gradient: whether the targets are the encoder itself without stop-gradient.
     """
 
     latent_width: int
     layout: Layout
     reading: Reading = "as_described"
     hard_region_temperature: float | None = None
+    targets_have_gradient: bool = False
 
 
 class Objective(nn.Module):
@@ -61,7 +74,12 @@ class Objective(nn.Module):
     name: ClassVar[str]
     reads: ClassVar[frozenset[str]] = frozenset()
     """Which predictor outputs the term reads: ``predicted``, ``predicted_context``; unread heads are frozen."""
-    needs_factorized_layout: ClassVar[bool] = False
+    layouts: frozenset[LayoutKind] = ANY_LAYOUT
+    """Layouts the term can work with; an option may narrow it for an instance."""
+    needs_target_gradient: bool = False
+    """Whether the term acts through the targets, so that a teacher would leave it inert."""
+    across_ranks: AcrossRanks = "mean"
+    """See ``AcrossRanks``."""
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
@@ -75,10 +93,17 @@ class Objective(nn.Module):
         Raises:
             UserError: the term needs a slot that is not chosen.
         """
-        if self.needs_factorized_layout and not facts.layout.is_factorized:
+        if facts.layout.kind not in self.layouts:
+            choices = " or ".join(sorted(self.layouts))
             raise UserError(
-                f"objectives.{self.name} needs a factorized layout, but layout is {facts.layout.kind!r}: "
-                f"set model.layout to factorized, or objectives.{self.name} to null"
+                f"objectives.{self.name} needs layout {choices}, but model.layout is {facts.layout.kind}: "
+                f"set model.layout to {'factorized' if self.layouts == FACTORIZED else choices}, "
+                f"or objectives.{self.name} to null"
+            )
+        if self.needs_target_gradient and not facts.targets_have_gradient:
+            raise UserError(
+                f"objectives.{self.name} acts on the targets, but model.target gives them no gradient: "
+                "set model.target.kind to self and stop_gradient to false, or let the term read the context tokens"
             )
 
     def factor(self, step: int, total_steps: int) -> float:
@@ -106,10 +131,34 @@ def masked_mean(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     return (values * valid).sum() / count.clamp(min=1), (count > 0).to(values.dtype)
 
 
-def mean_over_masks(means: list[Tensor], contributes: list[Tensor]) -> Tensor:
+def mean_over_masks(means: Sequence[Tensor], contributes: Sequence[Tensor]) -> Tensor:
     """Mean of the per-mask means over the masks that contributed; 0 where none did."""
-    weights = torch.stack(contributes)
-    return (torch.stack(means) * weights).sum() / weights.sum().clamp(min=1)
+    weights = torch.stack(tuple(contributes))
+    return (torch.stack(tuple(means)) * weights).sum() / weights.sum().clamp(min=1)
+
+
+def mean_over_pairs(latents: Latents, values: Callable[[int, Pairs], Tensor]) -> Tensor:
+    """Flat mean over the valid pairs of each mask, then over the masks that have one; 0 where none has.
+
+    Args:
+        latents: of the step.
+        values: given the number of a mask and its pairs, one value a context token (B, K), finite everywhere.
+    """
+    each = [masked_mean(values(mask, pairs), pairs.valid) for mask, pairs in enumerate(latents.pairs)]
+    means, contributes = zip(*each, strict=True)
+    return mean_over_masks(means, contributes)
+
+
+def check_layouts(terms: Iterable[Objective]) -> None:
+    """Refuse terms that no layout suits together.
+
+    Raises:
+        UserError: two terms need different layouts; both are named.
+    """
+    for one, other in combinations(terms, 2):
+        if not one.layouts & other.layouts:
+            wants = [f"objectives.{term.name} needs layout {' or '.join(sorted(term.layouts))}" for term in (one, other)]
+            raise UserError(f"{wants[0]}, but {wants[1]}: set one of the two to null")
 
 
 def normalize_levels(levels: Tensor, num_levels: int) -> Tensor:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Literal, final
 
 import torch
+from torch import Tensor
 
 from vjepa.grid import gather_tokens
 from vjepa.latents import Latents
-from vjepa.objectives.base import ModelFacts, Objective, Term, masked_mean, mean_over_masks
+from vjepa.objectives.base import FACTORIZED, ModelFacts, Objective, Term, mean_over_masks, mean_over_pairs
+from vjepa.pairs import Pairs
 from vjepa.reading import resolve
 
 
@@ -26,21 +28,19 @@ class StaticAppearance(Objective):
     """
 
     name = "static"
-    needs_factorized_layout = True
+    layouts = FACTORIZED
 
     def __init__(self, weight: float = 0.05) -> None:
         super().__init__(weight)
 
     def forward(self, latents: Latents) -> Term:
         """Zero where no mask has a valid pair."""
-        means, contributes = [], []
-        for tokens, pairs in zip(latents.context, latents.pairs, strict=True):
-            app = latents.layout.split(tokens)[0].float()
-            change = (gather_tokens(app, pairs.successor) - app).abs().mean(dim=-1)
-            mean, some = masked_mean(change, pairs.valid)
-            means.append(mean)
-            contributes.append(some)
-        return Term(mean_over_masks(means, contributes))
+
+        def change(mask: int, pairs: Pairs) -> Tensor:
+            app = latents.layout.split(latents.context[mask])[0].float()
+            return (gather_tokens(app, pairs.successor) - app).abs().mean(dim=-1)
+
+        return Term(mean_over_pairs(latents, change))
 
 
 @final
@@ -60,7 +60,8 @@ class Orthogonality(Objective):
     """
 
     name = "orthogonality"
-    needs_factorized_layout = True
+    layouts = FACTORIZED
+    across_ranks = "per_rank"
 
     def __init__(self, weight: float = 0.01, precision: Literal["float32", "autocast"] | None = None) -> None:
         super().__init__(weight)

@@ -10,14 +10,8 @@ from torch import Tensor
 from vjepa.errors import UserError
 from vjepa.grid import gather_tokens
 from vjepa.latents import Latents
-from vjepa.objectives.base import (
-    ModelFacts,
-    Objective,
-    Term,
-    head,
-    masked_mean,
-    mean_over_masks,
-)  # fmt: skip
+from vjepa.objectives.base import FACTORIZED, ModelFacts, Objective, Term, head, mean_over_pairs
+from vjepa.pairs import Pairs
 from vjepa.reading import resolve
 
 HardWeighting = Literal["none", "detached_weights", "no_gradient"]
@@ -63,49 +57,42 @@ class LatentDynamics(Objective):
         self.inputs = inputs
         self.hard_weighting = hard_weighting
         self.temperature = temperature
+        if inputs == "dynamics":
+            self.layouts = FACTORIZED
 
     def build(self, facts: ModelFacts) -> None:
         """Make the head; it is frozen where its gradient could only ever be none."""
         super().build(facts)
         if self.inputs is None:
             self.inputs = "dynamics" if facts.layout.is_factorized else "whole"
-        if self.inputs == "dynamics" and not facts.layout.is_factorized:
-            raise UserError(
-                f"objectives.latent_dynamics.inputs is dynamics, but layout is {facts.layout.kind!r}: "
-                "set model.layout to factorized, or inputs to whole"
-            )
         if self.hard_weighting is None:
             has_hard_region = facts.hard_region_temperature is not None
             key = "latent_dynamics.hard_weighting"
             self.hard_weighting = resolve(key, None, facts.reading) if has_hard_region else "none"  # type: ignore
         if self.temperature is None:
             self.temperature = facts.hard_region_temperature or 1.0
+        if self.hard_weighting != "none":
+            self.across_ranks = "per_rank"
         in_width = facts.layout.dyn_width if self.inputs == "dynamics" else facts.latent_width
         self.dynamics_head = head(in_width, self.hidden, facts.latent_width)
         self.dynamics_head.requires_grad_(self.hard_weighting != "no_gradient")
 
     def forward(self, latents: Latents) -> Term:
         """Zero that still touches the head where no mask has a valid pair."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.hard_weighting != "no_gradient"):
-            means, contributes = [], []
-            for mask in range(len(latents.masks)):
-                error, valid = self._pair_errors(latents, mask)
-                if self.hard_weighting != "none":
-                    error = error * _batch_weights(error.detach(), valid, self.temperature or 1.0)
-                mean, some = masked_mean(error, valid)
-                means.append(mean)
-                contributes.append(some)
-            return Term(mean_over_masks(means, contributes))
-
-    def _pair_errors(self, latents: Latents, mask: int) -> tuple[Tensor, Tensor]:
-        """Mean absolute error of each context token's predicted change, and whether it counts: (B, K) each."""
-        pairs = latents.pairs[mask]
-        tokens = latents.context[mask]
-        if self.inputs == "dynamics":
-            tokens = latents.layout.split(tokens)[1]
         targets = latents.targets.detach().float()
-        change = gather_tokens(targets, pairs.next) - gather_tokens(targets, pairs.now)
-        return (self.dynamics_head(tokens).float() - change).abs().mean(dim=-1), pairs.valid
+
+        def error(mask: int, pairs: Pairs) -> Tensor:
+            tokens = latents.context[mask]
+            if self.inputs == "dynamics":
+                tokens = latents.layout.split(tokens)[1]
+            change = gather_tokens(targets, pairs.next) - gather_tokens(targets, pairs.now)
+            missed = (self.dynamics_head(tokens).float() - change).abs().mean(dim=-1)
+            if self.hard_weighting == "none":
+                return missed
+            return missed * _batch_weights(missed.detach(), pairs.valid, self.temperature or 1.0)
+
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.hard_weighting != "no_gradient"):
+            return Term(mean_over_pairs(latents, error))
 
 
 def _batch_weights(error: Tensor, valid: Tensor, temperature: float) -> Tensor:

@@ -31,7 +31,7 @@ names = pytest.mark.parametrize("name", list(REGISTRY))
 layouts = pytest.mark.parametrize(
     ("name", "kind"),
     [(name, kind) for name, cls in REGISTRY.items() for kind in LAYOUTS
-     if kind != "whole" or not cls.needs_factorized_layout],
+     if kind in cls.layouts],
 )  # fmt: skip
 readings = pytest.mark.parametrize("reading", READINGS)
 
@@ -94,7 +94,7 @@ def test_in_a_model_every_trainable_parameter_is_reached_and_the_teacher_never(
 ) -> None:
     monkeypatch.setitem(PRESETS, "minute", Preset(24, 4, 2, 16, 1, 2))
     terms = {"prediction": TargetPrediction(), "context": ContextPrediction(), name: REGISTRY[name]()}
-    cls, kind = (FactorizedVideoJEPA, "factorized") if REGISTRY[name].needs_factorized_layout else (VideoJEPA, "whole")
+    cls, kind = (FactorizedVideoJEPA, "factorized") if "whole" not in REGISTRY[name].layouts else (VideoJEPA, "whole")
     model = cls(preset="minute", patch_size=8, layout=kind, reading=reading, objectives=Objectives(**terms))
     frames = torch.randint(0, 256, (2, 4, 24, 24, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     model.loss(model.latents(frames, step=0)).total.backward()
@@ -184,9 +184,9 @@ def test_negative_weight_is_refused(name: str) -> None:
         REGISTRY[name](weight=-0.5)
 
 
-@pytest.mark.parametrize("name", [name for name, cls in REGISTRY.items() if cls.needs_factorized_layout])
+@pytest.mark.parametrize("name", [name for name, cls in REGISTRY.items() if "whole" not in cls.layouts])
 def test_a_term_that_needs_subspaces_refuses_whole(name: str) -> None:
-    with pytest.raises(UserError, match=rf"objectives\.{name} needs a factorized layout, but layout is 'whole'"):
+    with pytest.raises(UserError, match=rf"objectives\.{name} needs layout by_level or within_level, but model.layout is whole"):
         make(name, "whole")
 
 
