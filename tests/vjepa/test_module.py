@@ -63,7 +63,10 @@ def test_class_and_layout_must_agree(cls: type[VideoJEPA], layout: str, message:
         ({"image_frames": 7}, "model.image_frames 7.*tubelet_size 2"),
         ({"objectives": Objectives()}, "model.objectives has no term"),
         ({"predictor": PredictorOptions(num_mask_tokens=1)}, "num_mask_tokens 1: 2 masks"),
-        ({"objectives": Objectives(static=StaticAppearance())}, "objectives.static needs layout by_level or within_level"),
+        (
+            {"objectives": Objectives(static=StaticAppearance())},
+            "objectives.static needs layout by_level or within_level",
+        ),
         ({"reading": "published"}, "unknown reading 'published'"),
     ],
     ids=str,

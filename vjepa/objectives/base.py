@@ -157,7 +157,9 @@ def check_layouts(terms: Iterable[Objective]) -> None:
     """
     for one, other in combinations(terms, 2):
         if not one.layouts & other.layouts:
-            wants = [f"objectives.{term.name} needs layout {' or '.join(sorted(term.layouts))}" for term in (one, other)]
+            wants = [
+                f"objectives.{term.name} needs layout {' or '.join(sorted(term.layouts))}" for term in (one, other)
+            ]
             raise UserError(f"{wants[0]}, but {wants[1]}: set one of the two to null")
 
 

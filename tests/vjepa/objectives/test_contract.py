@@ -186,7 +186,9 @@ def test_negative_weight_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, cls in REGISTRY.items() if "whole" not in cls.layouts])
 def test_a_term_that_needs_subspaces_refuses_whole(name: str) -> None:
-    with pytest.raises(UserError, match=rf"objectives\.{name} needs layout by_level or within_level, but model.layout is whole"):
+    with pytest.raises(
+        UserError, match=rf"objectives\.{name} needs layout by_level or within_level, but model.layout is whole"
+    ):
         make(name, "whole")
 
 

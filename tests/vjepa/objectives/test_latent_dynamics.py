@@ -175,7 +175,11 @@ def test_appearance_is_not_read_by_a_dynamics_head() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"hidden": 0}, "hidden 0"), ({"temperature": 0.0}, r"temperature 0\.0"), ({"inputs": "dynamics"}, "layout is whole")],
+    [
+        ({"hidden": 0}, "hidden 0"),
+        ({"temperature": 0.0}, r"temperature 0\.0"),
+        ({"inputs": "dynamics"}, "layout is whole"),
+    ],
     ids=str,
 )
 def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
