@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool3d
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,17 @@ class Grid:
 def gather_tokens(tokens: Tensor, indices: Tensor) -> Tensor:
     """Pick tokens by index: (B, N, C) and (B, K) -> (B, K, C)."""
     return tokens.gather(1, indices.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+
+
+def pool_to_grid(values: Tensor, grid: Grid) -> Tensor:
+    """Area mean of pixels over the tile of each token.
+
+    Args:
+        values: (B, C, F, H_px, W_px), of any number of frames and pixels; where they are a multiple of the grid, every
+            pixel counts in exactly one token.
+        grid: token grid.
+
+    Returns:
+        (B, C, T, H, W) in the type of ``values``.
+    """
+    return adaptive_avg_pool3d(values, (grid.time, grid.height, grid.width))

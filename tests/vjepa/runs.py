@@ -42,8 +42,13 @@ def model_of(cls: type[VideoJEPA] = VideoJEPA, **options: Any) -> VideoJEPA:
     return cls(**{"preset": "tiny", "patch_size": 8, **options})
 
 
+EMA_OPTIONS: dict[str, dict[str, Any]] = {"kinematic": {"tokens": "context"}}
+"""Options without which a term does not suit a model with a teacher."""
+
+
 def every_term() -> Any:
-    return Objectives(**{name: cls() for name, cls in REGISTRY.items()})
+    """All terms at once, as a factorized model with a teacher can take them."""
+    return Objectives(**{name: cls(**EMA_OPTIONS.get(name, {})) for name, cls in REGISTRY.items()})
 
 
 def state(model: VideoJEPA, prefix: str = "") -> dict[str, Tensor]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
-from tests.vjepa.objectives.samples import build, layout, sample
+from tests.vjepa.objectives.samples import build, one_place, pairs_of, sample
 from vjepa.errors import UserError
-from vjepa.grid import Grid
-from vjepa.latents import Latents, Masks
+from vjepa.latents import Latents
 from vjepa.objectives.latent_dynamics import LatentDynamics
 
 TEMPERATURE = 0.2
@@ -35,21 +32,13 @@ def constant_head(term: LatentDynamics, value: float) -> LatentDynamics:
     return term
 
 
-def rising(*heights: tuple[float, ...]) -> Latents:
-    """One patch, all of it context; targets are the same in every channel, given by time step."""
-    targets = torch.tensor(heights)[..., None].expand(-1, -1, 24)
-    indices = torch.arange(targets.shape[1]).expand(len(targets), -1)
-    latents = sample(Grid(targets.shape[1], 1, 1), len(targets), masks=Masks((indices,), (indices,)))
-    return replace(latents, targets=targets)
-
-
 # -- by hand
 
 
 def test_error_of_a_constant_prediction() -> None:
     term = constant_head(term_of("whole", temperature=None), 1.0)
     # Changes 3 and -1 against a prediction of 1: errors 2 and 2; then 1 and 0: errors 0 and 1.
-    latents = replace(rising((0.0, 3.0, 2.0), (0.0, 1.0, 1.0)), layout=layout("whole"))
+    latents = one_place([(0.0, 3.0, 2.0), (0.0, 1.0, 1.0)])
     assert term(latents).loss.item() == pytest.approx((2 + 2 + 0 + 1) / 4)
 
 
@@ -57,19 +46,11 @@ def test_error_of_a_constant_prediction() -> None:
 def test_hard_weights_run_over_all_pairs_of_the_batch(reading: Any) -> None:
     # Errors ln 3 and 0 in two clips; softmax over both gives 3/4 and 1/4, times two pairs.
     term = constant_head(term_of("whole", reading, temperature=1.0), 0.0)
-    latents = replace(rising((0.0, math.log(3)), (1.0, 1.0)), layout=layout("whole"))
+    latents = one_place([(0.0, math.log(3)), (1.0, 1.0)])
     assert term(latents).loss.item() == pytest.approx((1.5 * math.log(3) + 0.5 * 0.0) / 2)
 
 
 # -- against loops
-
-
-def pairs_of(latents: Latents, mask: int) -> Iterator[tuple[int, int, int, int]]:
-    """Sample, place in the context, token and successor of every valid pair."""
-    for b, row in enumerate(latents.masks.context[mask].tolist()):
-        for place, token in enumerate(row):
-            if token + latents.grid.frame_tokens in row:
-                yield b, place, token, token + latents.grid.frame_tokens
 
 
 def errors(term: Any, latents: Latents, mask: int, tokens: Tensor, weights: list[Tensor]) -> Tensor:
@@ -77,7 +58,7 @@ def errors(term: Any, latents: Latents, mask: int, tokens: Tensor, weights: list
     inputs = latents.layout.split(tokens)[1] if term.inputs == "dynamics" else tokens
     hidden_weight, hidden_bias, out_weight, out_bias = weights
     targets, found = latents.targets.double(), []
-    for b, place, now, later in pairs_of(latents, mask):
+    for b, place, _, now, later in pairs_of(latents, mask):
         guess = out_weight @ gelu(hidden_weight @ inputs[b, place] + hidden_bias) + out_bias
         found.append((guess - (targets[b, later] - targets[b, now])).abs().mean())
     return torch.stack(found)
