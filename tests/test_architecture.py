@@ -13,7 +13,9 @@ import vjepa
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("vjepa", "data_modules", "experiments")
-FREE_OF_LIGHTNING = ("nn", "objectives", "corruptions", "masking", "targets", "pixels", "reading", "layout")
+FREE_OF_LIGHTNING = (
+    "nn", "objectives", "corruptions", "masking", "placement", "motion", "targets", "pixels", "reading", "layout",
+)  # fmt: skip
 STARTS_THE_CLI = ROOT / "vjepa" / "__main__.py"
 
 

@@ -1,28 +1,40 @@
 """Multi-block 3D masks: which tokens the encoder sees and which the predictor must predict.
 
-Block sizes are a function of the step alone. Placement is a function of (seed, step, rank, sample) and of nothing
-else, so it does not change with workers, devices or batch size. All randomness is drawn here, from generators of
-this module's own; global random states are neither read nor moved.
+Block sizes are a function of the step alone. Placement is a function of (seed, step, rank, sample) and, where motion
+guides it, of the sample's motion map; of nothing else, so it does not change with workers, devices or batch size. All
+randomness comes from generators of the masks' own; global random states are neither read nor moved.
 
-Source: V-JEPA 2.1 mask collator of the study (spec of its block sizes, trimming and complement).
+Source: V-JEPA 2.1 mask collator of the study: its block sizes, trimming and complement; golden mask_stats.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from vjepa.errors import UserError
+from vjepa.errors import UserError, unknown_name
 from vjepa.latents import Grid, Masks
+from vjepa.motion import MotionGuidance
+from vjepa.placement import (
+    TRIM_CONTEXT,
+    TRIM_TARGET,
+    Block,
+    Draws,
+    Flags,
+    Floats,
+    draw_blocks,
+    guided_place,
+    match_visible,
+    uniform_place,
+    visible_tokens,
+)
 
 Trim = Literal["first", "random"]
-_MAX_REDRAWS = 1000
-# Streams of one placement generator.
-_PLACE, _TRIM_CONTEXT, _TRIM_TARGET = range(3)
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class BlockMask:
             if not 0 < low <= high <= top:
                 raise UserError(f"mask {name} {(low, high)}: expected 0 < low <= high <= {top}")
 
-    def block_size(self, grid: Grid, step: int) -> tuple[int, int, int]:
+    def block_size(self, grid: Grid, step: int) -> Block:
         """Block length, height and width in tokens: a function of the step alone."""
         generator = torch.Generator().manual_seed(step)
         u_time, u_area, u_aspect = torch.rand(3, generator=generator, dtype=torch.float32).tolist()
@@ -70,12 +82,42 @@ class BlockMask:
         width = min(grid.width, max(1, round((area / aspect) ** 0.5)))
         return time, height, width
 
+    def context_steps(self, grid: Grid) -> int:
+        """Time steps that the context may use."""
+        return max(1, int(grid.time * self.max_temporal_keep))
+
 
 STUDY_MASKS = (BlockMask(8, (0.15, 0.15)), BlockMask(2, (0.7, 0.7)))
 
 
 def _lerp(limits: tuple[float, float], share: float) -> float:
     return limits[0] + share * (limits[1] - limits[0])
+
+
+@dataclass(frozen=True)
+class FuturePrediction:
+    """Masks that hide the future: the context is what blocks leave of the first frames, and all else is predicted.
+
+    Args:
+        temporal_keep: share of time steps the context may use, in (0, 1]; the first ones.
+        block_ratio: share of the blocks that each mask keeps, in (0, 1]; at least one block.
+
+    Source: the study's future-predictive masks.
+    """
+
+    temporal_keep: float = 0.5
+    block_ratio: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("temporal_keep", "block_ratio"):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise UserError(f"masker future.{name} {value}: expected a share in (0, 1]")
+
+    def apply(self, mask: BlockMask) -> BlockMask:
+        """The mask with fewer blocks and a hidden future."""
+        blocks = max(1, round(mask.num_blocks * self.block_ratio))
+        return replace(mask, num_blocks=blocks, max_temporal_keep=self.temporal_keep, full_complement=True)
 
 
 @dataclass(frozen=True)
@@ -86,23 +128,31 @@ class MultiBlockMasker:
         masks: one entry a mask; each clip is encoded once per mask. None: the two masks of the study.
         trim: which tokens are dropped to make lengths equal over a batch: ``first`` keeps the first ones in
             raster order (as the study does; it loses the last frames), ``random`` keeps a random subset.
+        motion: draw blocks where the clip moves; None: anywhere.
+        future: hide the future from the context; None: leave the masks as they are.
     """
 
     masks: tuple[BlockMask, ...] | None = None
     trim: Trim = "first"
+    motion: MotionGuidance | None = None
+    future: FuturePrediction | None = None
 
     def __post_init__(self) -> None:
         if self.masks is not None and not self.masks:
             raise UserError("masker has no masks: expected at least one")
+        if self.trim not in get_args(Trim):
+            raise unknown_name("masker trim", self.trim, get_args(Trim))
 
     @property
     def blocks(self) -> tuple[BlockMask, ...]:
         """The masks in use."""
-        return STUDY_MASKS if self.masks is None else self.masks
+        masks = STUDY_MASKS if self.masks is None else self.masks
+        return masks if self.future is None else tuple(self.future.apply(mask) for mask in masks)
 
     def __call__(
-        self, grid: Grid, batch_size: int, *, step: int, seed: int, rank: int = 0, first_sample: int = 0
-    ) -> Masks:
+        self, grid: Grid, batch_size: int, *, step: int, seed: int, rank: int = 0, first_sample: int = 0,
+        motion: Tensor | None = None,
+    ) -> Masks:  # fmt: skip
         """Draw the masks of one micro-batch.
 
         Args:
@@ -112,29 +162,42 @@ class MultiBlockMasker:
             seed: of the run.
             rank: of the process.
             first_sample: number of the first sample within the step (gradient accumulation).
+            motion: (B, T, H, W) on the CPU, >= 0: normalised motion maps; read only where motion guides the masks.
 
         Returns:
             Masks on the CPU.
 
         Raises:
             UserError: the blocks hide the whole grid however they fall.
+            ValueError: motion guides the masks, and ``motion`` is missing or has another shape.
         """
+        maps = None if self.motion is None else _checked(motion, (batch_size, grid.time, grid.height, grid.width))
         context, target = [], []
         for number, mask in enumerate(self.blocks):
-            key = (step, rank, number)
-            visible = _draw_visible(mask, grid, batch_size, first_sample, mask.block_size(grid, step), seed, key)
-            keep = self._trim(visible, mask.max_keep, seed, (*key, _TRIM_CONTEXT), first_sample)
+            draws = Draws(seed, (step, rank, number), first_sample, batch_size)
+            visible = self._visible(mask, grid, mask.block_size(grid, step), maps, draws)
+            keep = self._trim(visible, mask.max_keep, draws, TRIM_CONTEXT)
             hidden = np.logical_not(visible)
             if mask.full_complement:
                 hidden = np.ones_like(visible)
                 np.put_along_axis(hidden, keep, False, axis=1)
             context.append(torch.from_numpy(keep))
-            target.append(torch.from_numpy(self._trim(hidden, None, seed, (*key, _TRIM_TARGET), first_sample)))
+            target.append(torch.from_numpy(self._trim(hidden, None, draws, TRIM_TARGET)))
         return Masks(tuple(context), tuple(target))
 
-    def _trim(
-        self, chosen: NDArray[np.bool_], limit: int | None, seed: int, key: tuple[int, ...], first: int
-    ) -> NDArray[np.int64]:
+    def _visible(self, mask: BlockMask, grid: Grid, block: Block, motion: Floats | None, draws: Draws) -> Flags:
+        """Tokens that the context may keep, (B, N)."""
+        steps, batch_size = mask.context_steps(grid), draws.batch_size
+        uniform = uniform_place(grid, block, mask.num_blocks, draws)
+        if self.motion is None or motion is None:
+            return visible_tokens(grid, steps, draw_blocks(grid, block, steps, batch_size, uniform))
+        guided = guided_place(motion, block, self.motion.strength, self.motion.random_rate, draws, uniform)
+        if self.motion.ratio_matched:
+            unguided = draw_blocks(grid, block, steps, batch_size, uniform)
+            return match_visible(grid, block, steps, unguided, guided, draws)
+        return visible_tokens(grid, steps, draw_blocks(grid, block, steps, batch_size, guided))
+
+    def _trim(self, chosen: Flags, limit: int | None, draws: Draws, stream: int) -> NDArray[np.int64]:
         """Indices of chosen tokens, ascending, cut to the smallest count of the batch: (B, N) -> (B, K)."""
         count = int(chosen.sum(axis=1).min())
         if limit is not None:
@@ -142,48 +205,26 @@ class MultiBlockMasker:
         if self.trim == "first":
             order = np.argsort(~chosen, axis=1, kind="stable")
         else:
-            uniform = _uniforms(seed, key, first, chosen.shape)
+            uniform = draws.uniforms((stream,), chosen.shape[1])
             order = np.argsort(np.where(chosen, uniform, 2.0), axis=1, kind="stable")
         return np.sort(order[:, :count], axis=1)
 
 
-def _uniforms(seed: int, key: tuple[int, ...], first: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Uniforms whose row b depends on (seed, key, first + b) only: rows are read off one stream in order."""
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
-    return generator.random((first + shape[0], *shape[1:]))[first:]
+def mask_ratios(masks: Masks, grid: Grid) -> dict[str, float]:
+    """Share of all tokens that each mask shows to the encoder and asks the predictor for, by metric key."""
+    kinds = (("context", masks.context), ("target", masks.target))
+    return {
+        f"masks/{kind}_ratio_{number}": indices.shape[1] / grid.num_tokens
+        for kind, chosen in kinds
+        for number, indices in enumerate(chosen)
+    }
 
 
-def _draw_visible(
-    mask: BlockMask, grid: Grid, batch_size: int, first: int, block: tuple[int, int, int], seed: int,
-    key: tuple[int, ...],
-) -> NDArray[np.bool_]:  # fmt: skip
-    """Context indicator (B, N); a sample whose context is empty is drawn again, the others are left alone."""
-    visible = np.zeros((batch_size, grid.num_tokens), dtype=bool)
-    for attempt in range(_MAX_REDRAWS):
-        empty = np.logical_not(visible.any(axis=1))
-        if not empty.any():
-            return visible
-        uniform = _uniforms(seed, (*key, _PLACE, attempt), first, (batch_size, mask.num_blocks, 3))
-        visible = np.where(empty[:, None], _visible(mask, grid, block, uniform), visible)
-    raise UserError(
-        f"mask with {mask.num_blocks} blocks of {block} tokens hides the whole {grid.time}x{grid.height}x"
-        f"{grid.width} grid in {_MAX_REDRAWS} draws: expected smaller spatial_scale or fewer num_blocks"
-    )
-
-
-def _visible(
-    mask: BlockMask, grid: Grid, block: tuple[int, int, int], uniform: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Context indicator (B, N) for placements given by uniforms (B, num_blocks, 3)."""
-    sizes = (grid.time, grid.height, grid.width)
-    inside = []
-    for axis, (size, length) in enumerate(zip(sizes, block, strict=True)):
-        # (B, num_blocks, size): positions covered along this axis.
-        start = np.floor(uniform[..., axis] * (size - length + 1))[..., None]
-        position = np.arange(size)
-        inside.append((position >= start) & (position < start + length))
-    time, row, column = inside
-    covered = time[..., :, None, None] & row[..., None, :, None] & column[..., None, None, :]
-    visible = np.logical_not(covered.any(axis=1))  # (B, T, H, W)
-    visible[:, max(1, int(grid.time * mask.max_temporal_keep)) :] = False
-    return visible.reshape(len(visible), -1)
+def _checked(motion: Tensor | None, shape: tuple[int, ...]) -> Floats:
+    """Motion maps as NumPy reads them."""
+    if motion is None or tuple(motion.shape) != shape:
+        found = "none" if motion is None else f"shape {tuple(motion.shape)}"
+        raise ValueError(
+            f"motion maps: expected shape {shape} (B, T, H, W), because motion guides the masks; got {found}"
+        )
+    return motion.double().numpy()

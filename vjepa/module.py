@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from vjepa.errors import UserError
 from vjepa.latents import Clip, Grid, Latents, Masks
 from vjepa.layout import Layout
-from vjepa.masking import MultiBlockMasker
+from vjepa.masking import MultiBlockMasker, mask_ratios
+from vjepa.motion import MotionMaps
 from vjepa.nn import Encoder, Predictor, preset
 from vjepa.objectives import LossReport, ModelFacts, Objective, Objectives, active, check_layouts, sum_terms
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
@@ -63,7 +64,8 @@ class VideoJEPA(LightningModule):
     Raises:
         UserError: options that contradict one another.
 
-    Source: the study's training step. Logs ``objective/<name>/raw`` and ``/weighted``.
+    Source: the study's training step. Logs ``objective/<name>/raw`` and ``/weighted``, and ``masks/context_ratio_<m>``
+    and ``masks/target_ratio_<m>``, shares of the tokens that mask m shows and asks for.
     """
 
     factorized = False
@@ -93,6 +95,7 @@ class VideoJEPA(LightningModule):
             raise UserError(f"model.image_frames {image_frames}: expected a multiple of tubelet_size {tubelet_size}")
         self._init_encoder = partial(initial_encoder, preset, patch_size, tubelet_size, seed)
         self.reading, self.seed, self.masker = reading, seed, masker
+        self.motion_maps = None if masker.motion is None else MotionMaps(masker.motion, reading)
         self.image_mode, self.image_frames = image_mode, image_frames
         self.loss_exponent, self.optimizer_options = loss_exponent, optimizer
         self.total_steps = 1
@@ -171,19 +174,49 @@ class VideoJEPA(LightningModule):
             frames = frames.expand(-1, self.image_frames, -1, -1, -1)
         return to_pixels(frames)
 
-    def masks(self, grid: Grid, batch_size: int, *, step: int, first_sample: int = 0) -> Masks:
-        """Masks of one micro-batch on the module's device."""
+    def check_batch(self, batch_size: int, num_frames: int) -> None:
+        """Refuse training batches that the masks cannot be drawn for, before anything is trained or written.
+
+        Args:
+            batch_size: clips of a micro-batch.
+            num_frames: frames of a clip.
+
+        Raises:
+            UserError: motion maps with norm ``broadcast_time`` need as many clips as time steps.
+        """
+        if num_frames == 1 and self.image_mode == "repeat":
+            num_frames = self.image_frames
+        if self.motion_maps is not None and num_frames > 1:
+            self.motion_maps.check_batch(batch_size, num_frames // self.encoder.tubelet)
+
+    def masks(
+        self, grid: Grid, batch_size: int, *, step: int, first_sample: int = 0, pixels: Tensor | None = None,
+        held_out: bool = False,
+    ) -> Masks:  # fmt: skip
+        """Masks of one micro-batch on the module's device.
+
+        Args:
+            grid: token grid of the clips.
+            batch_size: B.
+            step: optimizer step.
+            first_sample: number of the first sample within the step.
+            pixels: (B, 3, F, H_px, W_px), normalised; read where motion guides the masks.
+            held_out: motion maps as described, whatever the run trains with.
+        """
+        motion = None
+        if self.motion_maps is not None and pixels is not None:
+            motion = self.motion_maps(pixels, grid, held_out)
         drawn = self.masker(
-            grid, batch_size, step=step, seed=self.seed, rank=self.global_rank, first_sample=first_sample
+            grid, batch_size, step=step, seed=self.seed, rank=self.global_rank, first_sample=first_sample, motion=motion
         )
         return drawn.to(self.device, non_blocking=True)
 
-    def latents(self, frames: Tensor, *, step: int, first_sample: int = 0) -> Latents:
+    def latents(self, frames: Tensor, *, step: int, first_sample: int = 0, held_out: bool = False) -> Latents:
         """Everything the terms read, from uint8 frames (B, F, H_px, W_px, 3)."""
         pixels = self.pixels(frames)
         is_image = pixels.shape[2] == 1
         grid = self.encoder.grid(pixels)
-        masks = self.masks(grid, len(pixels), step=step, first_sample=first_sample)
+        masks = self.masks(grid, len(pixels), step=step, first_sample=first_sample, pixels=pixels, held_out=held_out)
         targets = self.target(self.encoder, pixels)
         context, predicted, predicted_context = [], [], []
         for number, (visible, hidden) in enumerate(zip(masks.context, masks.target, strict=True)):
@@ -234,7 +267,7 @@ class VideoJEPA(LightningModule):
         if self.logs_this_step:
             self.latest = latents.detach()
             self.log("train/loss", report.total, prog_bar=True)
-            self.log_dict(report.logs())
+            self.log_dict({**report.logs(), **mask_ratios(latents.masks, latents.grid)})
         return report.total
 
     def on_train_batch_end(self, *args: Any) -> None:
@@ -242,7 +275,7 @@ class VideoJEPA(LightningModule):
         self.latest = None
 
     def validation_step(self, batch: Clip, batch_idx: int) -> None:
-        """Losses on held-out clips, with masks that are the same at every validation."""
+        """Losses on held-out clips, with masks that are the same at every validation and under both readings."""
         self._held_out("val", batch, batch_idx)
 
     def test_step(self, batch: Clip, batch_idx: int) -> None:
@@ -250,7 +283,7 @@ class VideoJEPA(LightningModule):
         self._held_out("test", batch, batch_idx)
 
     def _held_out(self, split: str, batch: Clip, batch_idx: int) -> None:
-        report = self.loss(self.latents(batch.frames, step=batch_idx))
+        report = self.loss(self.latents(batch.frames, step=batch_idx, held_out=True))
         prediction = {f"{split}/objective/{name}": term.loss for name, term in report.terms.items()}
         self.log_dict(prediction, batch_size=len(batch), on_step=False, on_epoch=True, sync_dist=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import torch
 from torch import Tensor
 
 from tests.conftest import Golden
+from tests.vjepa.moving import GRID, moving_spot
 from vjepa.errors import UserError
 from vjepa.latents import Grid, Masks
-from vjepa.masking import STUDY_MASKS, BlockMask, MultiBlockMasker
+from vjepa.masking import STUDY_MASKS, BlockMask, FuturePrediction, MultiBlockMasker, mask_ratios
+from vjepa.motion import MotionGuidance
 
-GRID = Grid(8, 14, 14)
 FUTURE = (
     BlockMask(4, (0.15, 0.15), max_temporal_keep=0.5, full_complement=True),
     BlockMask(1, (0.7, 0.7), max_temporal_keep=0.5, full_complement=True),
@@ -30,7 +32,14 @@ STUDIED = [
 studied = pytest.mark.parametrize(("config", "blocks", "grid"), STUDIED, ids=[name for name, _, _ in STUDIED])
 
 
-def draw(masker: MultiBlockMasker | None = None, batch_size: int = 8, grid: Grid = GRID, **key: int) -> Masks:
+GUIDED = [
+    ("train_mixed_4gpu_motion_guided", MultiBlockMasker(motion=MotionGuidance())),
+    ("train_mixed_4gpu_amg", MultiBlockMasker(motion=MotionGuidance(strength=5.0, random_rate=0.0))),
+    ("train_ucf101_4gpu_motion_future", MultiBlockMasker(motion=MotionGuidance(), future=FuturePrediction())),
+]
+
+
+def draw(masker: MultiBlockMasker | None = None, batch_size: int = 8, grid: Grid = GRID, **key: Any) -> Masks:
     return (masker or MultiBlockMasker())(grid, batch_size, **{"step": 3, "seed": 0, **key})
 
 
@@ -72,6 +81,29 @@ def test_statistics_equal_the_study(golden: Golden, config: str, blocks: tuple[B
         assert ((hits - stats[f"{config}/mask{number}/hit"].flatten()).abs() < 5 * error).all()
 
 
+@pytest.mark.parametrize(("config", "masker"), GUIDED, ids=[name for name, _ in GUIDED])
+def test_guided_statistics_equal_the_study(golden: Golden, config: str, masker: MultiBlockMasker) -> None:
+    stats, steps, seeds = golden("mask_stats"), 24, 4
+    expected = json.loads(str(stats[f"{config}/stats"]))
+    motion = stats[f"{config}/motion_map"].expand(8, -1, -1, -1)
+    drawn = [draw(masker, step=step, seed=seed, motion=motion) for step in range(steps) for seed in range(seeds)]
+    for number in range(2):
+        for kind, indices in (("enc", [m.context[number] for m in drawn]), ("pred", [m.target[number] for m in drawn])):
+            sizes = np.array([rows.shape[1] for rows in indices])
+            error = np.hypot(sizes.std() / len(drawn) ** 0.5, expected[number][f"{kind}_std"] / steps**0.5)
+            assert abs(sizes.mean() - expected[number][f"{kind}_mean"]) < 3 * error
+        hits = sum(torch.bincount(m.target[number].flatten(), minlength=1568) for m in drawn) / (8 * len(drawn))
+        # Tokens of a step share its block size, hence the floor: about four standard errors of a frequency near 1/2.
+        assert (hits - stats[f"{config}/mask{number}/hit"].flatten()).abs().max() < 0.25
+        assert np.corrcoef(hits, stats[f"{config}/mask{number}/hit"].flatten())[0, 1] > 0.98
+
+
+def test_future_prediction_makes_the_masks_of_the_study() -> None:
+    assert MultiBlockMasker(future=FuturePrediction()).blocks == FUTURE
+    masker = MultiBlockMasker((BlockMask(8), BlockMask(1)), future=FuturePrediction(0.25, 0.3))
+    assert [(mask.num_blocks, mask.max_temporal_keep) for mask in masker.blocks] == [(2, 0.25), (1, 0.25)]
+
+
 # -- what placement depends on
 
 
@@ -109,6 +141,10 @@ def test_the_same_key_draws_the_same_masks_and_global_randomness_is_left_alone()
     assert torch.equal(states[0], torch.get_rng_state())
     assert np.array_equal(states[1], np.random.get_state()[1])
     assert states[2] == random.getstate()
+
+
+def test_unguided_masks_are_those_that_earlier_runs_drew() -> None:
+    assert [int(indices.sum()) for indices in everything(draw())] == [2744923, 301112, 3988858, 6299968]
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"step": 4}, {"rank": 1}, {"first_sample": 8}], ids=str)
@@ -204,6 +240,97 @@ def test_an_empty_context_is_drawn_again() -> None:
     assert set(visible.flatten().tolist()) == {0, 2}
 
 
+# -- masks guided by motion
+
+
+def moved(masks: Masks, motion: Tensor, number: int = 0) -> float:
+    """Mean motion of the tokens to predict."""
+    return float(motion.flatten(1).gather(1, masks.target[number]).mean())
+
+
+@pytest.mark.parametrize("motion", [MotionGuidance(random_rate=1.0), MotionGuidance(5.0, 1.0, ratio_matched=True)])
+def test_guidance_that_is_never_used_changes_nothing(motion: MotionGuidance) -> None:
+    assert same(draw(MultiBlockMasker(motion=motion), motion=moving_spot()), draw())
+
+
+@pytest.mark.parametrize("matched", [False, True])
+def test_still_clips_are_masked_as_without_guidance(matched: bool) -> None:
+    masker = MultiBlockMasker(motion=MotionGuidance(5.0, 0.0, ratio_matched=matched))
+    assert same(draw(masker, motion=torch.zeros(8, 8, 14, 14)), draw())
+    image = Grid(1, 14, 14)
+    assert same(draw(masker, grid=image, motion=torch.zeros(8, 1, 14, 14)), draw(grid=image))
+
+
+def test_targets_follow_the_motion_the_more_the_stronger() -> None:
+    motion = moving_spot()
+    means = [
+        np.mean([moved(draw(masker, step=step, motion=motion), motion) for step in range(10)])
+        for masker in (None, *(MultiBlockMasker(motion=MotionGuidance(s, 0.0)) for s in (0.0, 1.0, 3.0)))
+    ]
+    assert means[1] == pytest.approx(means[0], rel=0.1)
+    assert means[0] < 0.7 * means[2] and means[2] < 0.9 * means[3]
+
+
+@pytest.mark.parametrize("masker", [masker for _, masker in GUIDED], ids=[name for name, _ in GUIDED])
+@pytest.mark.parametrize("matched", [False, True])
+def test_guided_masks_are_a_function_of_seed_step_rank_and_sample(masker: MultiBlockMasker, matched: bool) -> None:
+    assert masker.motion is not None
+    masker = replace(masker, motion=replace(masker.motion, ratio_matched=matched))
+    motion = moving_spot()
+    batch = draw(masker, motion=motion)
+    assert same(batch, draw(masker, motion=motion))
+    for sample in range(8):
+        alone = draw(masker, 1, first_sample=sample, motion=motion[sample : sample + 1])
+        for number, context in enumerate(batch.context):
+            assert torch.equal(context[sample], alone.context[number][0, : context.shape[1]])
+    for change in ({"seed": 1}, {"step": 4}, {"rank": 1}, {"first_sample": 8}):
+        assert not same(batch, draw(masker, motion=motion, **change))
+
+
+@pytest.mark.parametrize("trim", ["first", "random"])
+@pytest.mark.parametrize("future", [None, FuturePrediction()], ids=["whole", "future"])
+@pytest.mark.parametrize("strength", [2.0, 5.0])
+def test_matched_masks_have_the_ratio_of_unguided_ones_and_follow_the_motion(
+    strength: float, future: FuturePrediction | None, trim: Any
+) -> None:
+    guided = MultiBlockMasker(None, trim, MotionGuidance(strength, ratio_matched=True), future)
+    motion, means = moving_spot(), []
+    for step in range(10):
+        matched = draw(guided, step=step, motion=motion)
+        plain = draw(MultiBlockMasker(None, trim, future=future), step=step)
+        assert [rows.shape for rows in everything(matched)] == [rows.shape for rows in everything(plain)]
+        means.append([moved(matched, motion), moved(plain, motion)])
+        for context, target in zip(matched.context, matched.target, strict=True):
+            assert (context.diff(dim=1) > 0).all() and (target.diff(dim=1) > 0).all()
+            assert not (context[:, :, None] == target[:, None]).any()
+    followed, chance = np.mean(means, axis=0)
+    # A future-predictive mask predicts the second half wherever its blocks fall.
+    assert followed > (1.15 if future is None else 1.02) * chance
+
+
+def test_unmatched_guidance_changes_the_ratio() -> None:
+    guided = draw(MultiBlockMasker(motion=MotionGuidance(5.0, 0.0)), motion=moving_spot())
+    assert mask_ratios(guided, GRID)["masks/context_ratio_0"] > 1.2 * mask_ratios(draw(), GRID)["masks/context_ratio_0"]
+
+
+def test_a_guided_sample_whose_context_is_empty_is_drawn_again() -> None:
+    mask, grid = BlockMask(2, (0.7, 0.7), aspect_ratio=(0.5, 0.5)), Grid(1, 1, 3)
+    masker = MultiBlockMasker((mask,), motion=MotionGuidance(2.0, 0.0))
+    motion = torch.tensor([2.0, 1.0, 1.0]).expand(64, 1, 1, 3)
+    visible = draw(masker, 64, grid, motion=motion).context[0]
+    counts = torch.bincount(visible.flatten(), minlength=3)
+    assert visible.shape == (64, 1)
+    assert counts[1] == 0 and counts[2] > counts[0] > 0, "what moves more is hidden more often"
+
+
+def test_mask_ratios_are_shares_of_the_grid() -> None:
+    masks = Masks((torch.zeros(2, 4), torch.zeros(2, 1)), (torch.zeros(2, 8), torch.zeros(2, 15)))
+    assert mask_ratios(masks, Grid(1, 4, 4)) == {
+        "masks/context_ratio_0": 0.25, "masks/context_ratio_1": 0.0625,
+        "masks/target_ratio_0": 0.5, "masks/target_ratio_1": 0.9375,
+    }  # fmt: skip
+
+
 # -- refusals
 
 
@@ -214,8 +341,25 @@ def test_a_mask_that_hides_everything_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("motion", "message"),
+    [
+        (None, r"expected shape \(8, 8, 14, 14\).*got none"),
+        (torch.zeros(8, 8, 7, 7), r"got shape \(8, 8, 7, 7\)"),
+        (torch.zeros(1, 8, 14, 14), r"got shape \(1, 8, 14, 14\)"),
+    ],
+)
+def test_guidance_needs_a_map_of_every_sample(motion: Tensor | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw(MultiBlockMasker(motion=MotionGuidance()), motion=motion)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: FuturePrediction(temporal_keep=0.0), r"future.temporal_keep 0.0: expected a share in \(0, 1\]"),
+        (lambda: FuturePrediction(temporal_keep=1.5), "masker future.temporal_keep 1.5"),
+        (lambda: FuturePrediction(block_ratio=0), "masker future.block_ratio 0"),
+        (lambda: FuturePrediction(block_ratio=2.0), "masker future.block_ratio 2.0"),
         (lambda: BlockMask(0), "num_blocks 0"),
         (lambda: BlockMask(spatial_scale=(0.0, 0.5)), "spatial_scale"),
         (lambda: BlockMask(spatial_scale=(0.5, 0.2)), "spatial_scale"),
@@ -226,6 +370,7 @@ def test_a_mask_that_hides_everything_is_refused() -> None:
         (lambda: BlockMask(max_temporal_keep=1.5), "max_temporal_keep 1.5"),
         (lambda: BlockMask(max_keep=0), "max_keep 0"),
         (lambda: MultiBlockMasker(()), "no masks"),
+        (lambda: MultiBlockMasker(trim="last"), "unknown masker trim 'last'"),  # type: ignore[arg-type]
     ],
 )
 def test_bad_values_are_refused(make: Callable[[], Any], message: str) -> None:

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from torch import Tensor
 
-from tests.vjepa.runs import equal, every_term, model_of, state
+from tests.vjepa.runs import QUIET, equal, every_term, loader, model_of, noise_clip, state, train
 from vjepa.errors import UserError
+from vjepa.latents import Clip, Grid
 from vjepa.masking import BlockMask, MultiBlockMasker
 from vjepa.module import FactorizedVideoJEPA, PredictorOptions, VideoJEPA
+from vjepa.motion import MotionGuidance
 from vjepa.objectives import Objectives
 from vjepa.objectives.factorization import Orthogonality, StaticAppearance
 from vjepa.objectives.hard_region import HardRegionWeighting
@@ -193,6 +196,111 @@ def test_any_number_of_masks(frames: Tensor, masks: int) -> None:
     latents = model.latents(frames, step=0)
     assert len(latents.context) == len(model.predictor.mask_tokens) == masks
     assert model.loss(latents).total.isfinite()
+
+
+# -- motion
+
+
+def guided(strength: float = 5.0, **options: Any) -> MultiBlockMasker:
+    return MultiBlockMasker(motion=MotionGuidance(strength, 0.0, **options))
+
+
+@pytest.fixture(scope="module")
+def half_moving(frames: Tensor) -> Tensor:
+    """Noise that changes on the left and stands still on the right."""
+    still = frames[:, :1].expand_as(frames)
+    return torch.cat((frames[..., :16, :], still[..., 16:, :]), dim=3)
+
+
+@pytest.mark.parametrize("matched", [False, True])
+def test_targets_lie_where_the_clip_moves(half_moving: Tensor, matched: bool) -> None:
+    def share_on_the_left(masker: MultiBlockMasker) -> float:
+        model = model_of(masker=masker)
+        drawn = [model.latents(half_moving, step=step).masks.target[0] % 4 < 2 for step in range(4)]
+        return float(torch.cat([left.flatten() for left in drawn]).float().mean())
+
+    assert share_on_the_left(MultiBlockMasker()) == pytest.approx(0.5, abs=0.1)
+    assert share_on_the_left(guided(ratio_matched=matched)) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"), [("as_described", ("per_sample", "area")), ("as_released", ("broadcast_time", "point"))]
+)
+def test_motion_maps_follow_the_reading(reading: Any, expected: tuple[str, str]) -> None:
+    model = model_of(masker=guided(), reading=reading)
+    assert model.motion_maps is not None
+    assert (model.motion_maps.norm, model.motion_maps.pool) == expected
+    assert model_of(reading=reading).motion_maps is None
+
+
+def test_guided_masks_need_pixels(frames: Tensor) -> None:
+    model = model_of(masker=guided())
+    with pytest.raises(ValueError, match="because motion guides the masks; got none"):
+        model.masks(Grid(4, 4, 4), 8, step=0)
+    assert len(model_of().masks(Grid(4, 4, 4), 8, step=0)) == 2
+
+
+def test_held_out_masks_depend_neither_on_the_reading_nor_on_the_batch(half_moving: Tensor) -> None:
+    described, released = (model_of(masker=guided(), reading=r) for r in ("as_described", "as_released"))
+    grid, drawn = Grid(4, 4, 4), []
+    for model, num_clips in ((described, 8), (released, 8), (released, 3)):
+        pixels = model.pixels(half_moving[:num_clips])
+        drawn.append(model.masks(grid, num_clips, step=1, pixels=pixels, held_out=True).target[0][:3])
+    assert torch.equal(drawn[0], drawn[1])
+    shared = min(drawn[1].shape[1], drawn[2].shape[1])
+    assert torch.equal(drawn[1][:, :shared], drawn[2][:, :shared])
+
+
+def test_broadcast_time_trains_on_batches_of_the_time_steps_alone(half_moving: Tensor) -> None:
+    model = model_of(masker=guided(), reading="as_released")
+    assert model.latents(half_moving[:4], step=0).masks.target[0].shape[0] == 4
+    with pytest.raises(UserError, match="8 samples of 4 time steps"):
+        model.latents(half_moving, step=0)
+    assert len(model.latents(half_moving, step=0, held_out=True).masks.target[0]) == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "batch_size", "num_frames", "refused"),
+    [
+        ({"masker": guided()}, 4, 8, False),
+        ({"masker": guided()}, 5, 8, True),
+        ({"masker": guided()}, 8, 1, False),  # an image repeated to 16 frames
+        ({"masker": guided()}, 4, 1, True),
+        ({"masker": guided(), "image_mode": "single"}, 5, 1, False),
+        ({"masker": guided(norm="per_sample")}, 5, 8, False),
+        ({}, 5, 8, False),
+    ],
+    ids=str,
+)
+def test_a_batch_that_the_masks_cannot_take_is_refused_at_the_start(
+    options: dict[str, Any], batch_size: int, num_frames: int, refused: bool
+) -> None:
+    model = model_of(reading="as_released", **options)
+    if refused:
+        with pytest.raises(UserError, match=rf"broadcast_time.* {batch_size} samples of . time steps.*per_sample"):
+            model.check_batch(batch_size, num_frames)
+    else:
+        model.check_batch(batch_size, num_frames)
+
+
+def test_single_images_pass_a_guided_masker(frames: Tensor) -> None:
+    model = model_of(masker=guided(), image_mode="single", reading="as_released")
+    plain = model_of(image_mode="single", reading="as_released")
+    images = frames[:, :1]
+    assert torch.equal(model.latents(images, step=0).masks.target[0], plain.latents(images, step=0).masks.target[0])
+
+
+@pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no")
+def test_mask_ratios_are_logged_and_held_out_batches_may_be_short(clip: Clip) -> None:
+    model = model_of(masker=guided(), reading="as_released")
+    short = noise_clip(4)
+    trainer = train(model, [short], 1)
+    masks = model.latents(short.frames, step=0).masks
+    for number in range(2):
+        assert trainer.callback_metrics[f"masks/context_ratio_{number}"] == masks.context[number].shape[1] / 64
+        assert trainer.callback_metrics[f"masks/target_ratio_{number}"] == masks.target[number].shape[1] / 64
+    held_out = Trainer(**QUIET).validate(model, loader([clip, noise_clip(3)]), verbose=False)
+    assert held_out[0]["val/objective/prediction"] > 0
 
 
 # -- images
