@@ -10,16 +10,30 @@ if TYPE_CHECKING:
     from data_modules.clips import ClipDataset, Task
     from data_modules.decode import BrokenVideo, decode_video
     from data_modules.glyphs.datamodule import GlyphsDataModule
-    from data_modules.order import ShardSampler, StepSampler
+    from data_modules.kathabench.datamodule import KathaBenchDataModule
+    from data_modules.list_datamodule import VideoListDataModule
+    from data_modules.lists import ListSource
+    from data_modules.order import ShardSampler, StepSampler, WeightedStepSampler
+    from data_modules.sampling import FrameSampling
+    from data_modules.synth.datamodule import SynthDataModule
+    from data_modules.videos import VideoDataset, VideoFile
 
 __all__ = [
     "BrokenVideo",
     "ClipDataModule",
     "ClipDataset",
+    "FrameSampling",
     "GlyphsDataModule",
+    "KathaBenchDataModule",
+    "ListSource",
     "ShardSampler",
     "StepSampler",
+    "SynthDataModule",
     "Task",
+    "VideoDataset",
+    "VideoFile",
+    "VideoListDataModule",
+    "WeightedStepSampler",
     "decode_video",
 ]
 
@@ -27,10 +41,18 @@ _HOME = {
     "BrokenVideo": "data_modules.decode",
     "ClipDataModule": "data_modules.base",
     "ClipDataset": "data_modules.clips",
+    "FrameSampling": "data_modules.sampling",
     "GlyphsDataModule": "data_modules.glyphs.datamodule",
+    "KathaBenchDataModule": "data_modules.kathabench.datamodule",
+    "ListSource": "data_modules.lists",
     "ShardSampler": "data_modules.order",
     "StepSampler": "data_modules.order",
+    "SynthDataModule": "data_modules.synth.datamodule",
     "Task": "data_modules.clips",
+    "VideoDataset": "data_modules.videos",
+    "VideoFile": "data_modules.videos",
+    "VideoListDataModule": "data_modules.list_datamodule",
+    "WeightedStepSampler": "data_modules.order",
     "decode_video": "data_modules.decode",
 }
 

@@ -6,10 +6,18 @@ from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader
 
-from data_modules.clips import ClipDataset, ClipStream, Sample, StreamLoader, Task, collate
-from data_modules.order import ShardSampler, StepSampler
+from data_modules.clips import (
+    ClipDataset,
+    ClipStream,
+    EvaluationLoader,
+    Sample,
+    StreamLoader,
+    Task,
+    collate,
+    use_one_thread,
+)
+from data_modules.order import EndlessSampler, ShardSampler, StepSampler
 from vjepa.errors import UserError
 
 __all__ = ["ClipDataModule", "ClipDataset", "Sample", "Task", "collate"]
@@ -25,12 +33,11 @@ class ClipDataModule(LightningDataModule, ABC):
         batch_size: clips per batch and process (before gradient accumulation), >= 1.
         num_workers: loader processes; 0 reads in the main process.
         seed: of the order of training clips, >= 0.
-        num_frames: frames per clip.
-        size: height and width in pixels.
+        num_frames: frames per clip, >= 1.
+        size: height and width in pixels, >= 1.
     """
 
     name: str
-    tasks: tuple[Task, ...]
 
     def __init__(self, batch_size: int, num_workers: int, seed: int, num_frames: int, size: int) -> None:
         super().__init__()
@@ -38,6 +45,8 @@ class ClipDataModule(LightningDataModule, ABC):
             ("batch_size", batch_size, 1),
             ("num_workers", num_workers, 0),
             ("seed", seed, 0),
+            ("num_frames", num_frames, 1),
+            ("size", size, 1),
         ):
             if value < least:
                 raise UserError(f"{self.name}: {option} is {value}; expected {least} or more")
@@ -49,6 +58,11 @@ class ClipDataModule(LightningDataModule, ABC):
 
     @property
     @abstractmethod
+    def tasks(self) -> tuple[Task, ...]:
+        """The questions that the labels answer, one per column; often a plain class attribute."""
+
+    @property
+    @abstractmethod
     def manifest_hash(self) -> str:
         """Names the exact data; known after ``prepare_data``."""
 
@@ -56,10 +70,14 @@ class ClipDataModule(LightningDataModule, ABC):
     def dataset(self, split: Literal["train", "val", "test"]) -> ClipDataset:
         """Return the clips of a split; they must have been prepared."""
 
+    def training_dataset(self) -> ClipDataset:
+        """Return the clips of the training loader: split train, unless pretraining has clips of its own."""
+        return self.dataset("train")
+
     def setup(self, stage: str | None = None) -> None:
         """Open the splits that a stage reads: fit, validate, test or predict; None opens all."""
         if stage in (None, "fit"):
-            self.dataset("train")
+            self.training_dataset()
         if stage in (None, "fit", "validate"):
             self.dataset("val")
         if stage in (None, "test", "predict"):
@@ -67,25 +85,28 @@ class ClipDataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> StreamLoader:
         """Return the endless training loader."""
-        data = self.dataset("train")
-        sampler = StepSampler(len(data), self.batch_size, self.seed, self._rank, self._world)
-        return StreamLoader(ClipStream(data, sampler), self._num_consumed, **self._loader_options())
+        data = self.training_dataset()
+        return StreamLoader(ClipStream(data, self._train_sampler(data)), self._num_consumed, **self._loader_options())
 
-    def val_dataloader(self) -> DataLoader[Sample]:
+    def val_dataloader(self) -> EvaluationLoader:
         """Return a loader of this rank's share of the validation clips."""
         return self._evaluation_loader("val")
 
-    def test_dataloader(self) -> DataLoader[Sample]:
+    def test_dataloader(self) -> EvaluationLoader:
         """Return a loader of this rank's share of the test clips."""
         return self._evaluation_loader("test")
 
-    def predict_dataloader(self) -> DataLoader[Sample]:
+    def predict_dataloader(self) -> EvaluationLoader:
         """Return the test loader."""
         return self._evaluation_loader("test")
 
-    def _evaluation_loader(self, split: Literal["val", "test"]) -> DataLoader[Sample]:
+    def _train_sampler(self, data: ClipDataset) -> EndlessSampler:
+        """Return the order of training clips; a mixture overrides this."""
+        return StepSampler(len(data), self.batch_size, self.seed, self._rank, self._world)
+
+    def _evaluation_loader(self, split: Literal["val", "test"]) -> EvaluationLoader:
         data = self.dataset(split)
-        return DataLoader(
+        return EvaluationLoader(
             data,
             batch_size=self.batch_size,
             sampler=ShardSampler(len(data), self._rank, self._world),
@@ -112,4 +133,5 @@ class ClipDataModule(LightningDataModule, ABC):
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         # Forking a process that has decoded video or started threads can hang; a fork server cannot.
         processes = {"multiprocessing_context": "forkserver", "timeout": 300} if self.num_workers > 0 else {}
-        return {"num_workers": self.num_workers, "pin_memory": on_gpu, **processes}
+        options = {"num_workers": self.num_workers, "pin_memory": on_gpu, "worker_init_fn": use_one_thread}
+        return options | processes

@@ -6,11 +6,16 @@ when every worker process decodes a file of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vjepa.errors import UserError
@@ -65,14 +70,7 @@ def decode_video(path: Path | str, num_frames: int | None = None) -> NDArray[np.
         BrokenVideo: the file is missing, empty, not a video, truncated, corrupt or of another length.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BrokenVideo(path, "no such file")
-    if path.stat().st_size == 0:
-        raise BrokenVideo(path, "the file is empty")
-    try:
-        frames = _decode(path)
-    except av.FFmpegError as error:
-        raise BrokenVideo(path, f"cannot be decoded ({error.strerror or error})") from error
+    frames = _decode(path)
     if num_frames is not None and len(frames) != num_frames:
         raise BrokenVideo(path, f"has {len(frames)} frames, expected {num_frames}")
     return frames
@@ -95,30 +93,82 @@ def decode_uniform(path: Path | str, num_frames: int) -> NDArray[np.uint8]:
     return frames[uniform_indices(len(frames), num_frames)]
 
 
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file's first video stream for one decoder thread; whatever fails until it closes is a ``BrokenVideo``.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The container and the stream.
+
+    Raises:
+        BrokenVideo: the file is missing, unreadable, empty, not a video, or fails to decode.
+    """
+    check_readable(path)
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise BrokenVideo(path, "has no video stream")
+            stream = container.streams.video[0]
+            stream.thread_type = "NONE"
+            stream.codec_context.thread_count = 1
+            yield container, stream
+    except av.FFmpegError as error:
+        raise BrokenVideo(path, f"cannot be decoded ({error.strerror or error})") from error
+
+
+def check_readable(path: Path) -> None:
+    """Raise ``BrokenVideo`` unless ``path`` is a file with something in it."""
+    try:
+        if not path.is_file():
+            raise BrokenVideo(path, "no such file")
+        if path.stat().st_size == 0:
+            raise BrokenVideo(path, "the file is empty")
+    except OSError as error:
+        raise BrokenVideo(path, f"cannot be read ({error.strerror or error})") from error
+
+
+def upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
+    """Convert a decoded frame to RGB as a player would show it.
+
+    Args:
+        frame: of any pixel format.
+        reformatter: reused from frame to frame.
+
+    Returns:
+        (H, W, 3) uint8, a view of the converter's memory that keeps it alive; rows may be padded.
+    """
+    rgb = reformatter.reformat(frame, format="rgb24", threads=1)
+    plane = rgb.planes[0]
+    image: NDArray[np.uint8] = np.ndarray(
+        (rgb.height, rgb.width, 3), np.uint8, memoryview(plane), strides=(plane.line_size, 3, 1)
+    )
+    if frame.rotation:  # degrees counter-clockwise
+        image = np.rot90(image, round(frame.rotation / 90))
+    return image
+
+
+def announces_frames(container: InputContainer) -> bool:
+    """Whether the file announces, and holds, exactly one packet per frame: only MP4 and its relatives do."""
+    return "mp4" in container.format.name
+
+
 def _decode(path: Path) -> NDArray[np.uint8]:
     reformatter = VideoReformatter()
     images: list[NDArray[np.uint8]] = []
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise BrokenVideo(path, "has no video stream")
-        stream = container.streams.video[0]
-        stream.thread_type = "NONE"
-        stream.codec_context.thread_count = 1
-        announced = stream.frames
+    with open_video(path) as (container, stream):
         packets = list(container.demux(stream))
         held = sum(packet.size > 0 for packet in packets)
-        # Only MP4 and its relatives announce, and hold, exactly one packet per frame.
-        counted = "mp4" in container.format.name
-        if counted and held < announced:
-            raise BrokenVideo(path, f"is truncated: {held} of {announced} announced frames are in the file")
+        counted = announces_frames(container)
+        if counted and held < stream.frames:
+            raise BrokenVideo(path, f"is truncated: {held} of {stream.frames} announced frames are in the file")
         for packet in packets:
             for frame in packet.decode():
                 if frame.is_corrupt:
                     raise BrokenVideo(path, f"frame {len(images)} is corrupt")
-                rgb = reformatter.reformat(frame, format="rgb24", threads=1)
-                image = np.asarray(rgb.to_ndarray(), dtype=np.uint8)
-                if frame.rotation:  # degrees counter-clockwise, as a player would show it
-                    image = np.rot90(image, round(frame.rotation / 90))
+                image = upright_rgb(frame, reformatter).copy()
                 if images and image.shape != images[0].shape:
                     raise BrokenVideo(path, f"changes size from {images[0].shape} to {image.shape}")
                 images.append(image)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DistributedSampler, Sampler
 
 from vjepa.errors import UserError
 
 
-class StepSampler(Sampler[list[int]]):
+class EndlessSampler(Sampler[list[int]], ABC):
     """An endless batch sampler whose batch ``i`` depends on (seed, i, rank, world) alone.
 
-    Epoch ``e`` is a permutation drawn from (seed, e), cut into global batches of
-    ``batch_size * world`` clips; rank ``r`` takes the r-th part of each. The incomplete global batch
-    at the end of an epoch is dropped. A resumed run starts at the number of batches it has consumed.
+    A resumed run starts at the number of batches it has consumed.
 
     Args:
-        num_clips: clips in the data set, at least ``batch_size * world``.
         batch_size: clips per batch and rank, >= 1.
         seed: of the order, >= 0.
         rank, world: this process and the number of processes, 0 <= rank < world.
@@ -29,26 +29,60 @@ class StepSampler(Sampler[list[int]]):
         UserError: a value is out of range.
     """
 
-    def __init__(
-        self, num_clips: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, first_batch: int = 0
-    ) -> None:
+    def __init__(self, batch_size: int, seed: int, rank: int = 0, world: int = 1, first_batch: int = 0) -> None:
         if batch_size < 1:
             raise UserError(f"batch_size is {batch_size}; expected 1 or more")
         if not 0 <= rank < world:
             raise UserError(f"rank is {rank} of {world} processes; expected 0 <= rank < world")
         if seed < 0 or first_batch < 0:
             raise UserError(f"seed is {seed} and first_batch is {first_batch}; expected 0 or more")
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world = world
+        self.first_batch = first_batch
+
+    @abstractmethod
+    def batch(self, number: int) -> list[int]:
+        """Return the indices of batch ``number`` (counted from 0 over all epochs) of this rank."""
+
+    def draws(self, number: int) -> list[int]:
+        """Return the places of these clips among all that the ranks see in a run, one after the other."""
+        first = (number * self.world + self.rank) * self.batch_size
+        return list(range(first, first + self.batch_size))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        number = self.first_batch
+        while True:
+            yield self.batch(number)
+            number += 1
+
+
+class StepSampler(EndlessSampler):
+    """Every clip once an epoch.
+
+    Epoch ``e`` is a permutation drawn from (seed, e), cut into global batches of
+    ``batch_size * world`` clips; rank ``r`` takes the r-th part of each. The incomplete global batch
+    at the end of an epoch is dropped.
+
+    Args:
+        num_clips: clips in the data set, at least ``batch_size * world``.
+        batch_size, seed, rank, world, first_batch: as ``EndlessSampler``.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+
+    def __init__(
+        self, num_clips: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, first_batch: int = 0
+    ) -> None:
+        super().__init__(batch_size, seed, rank, world, first_batch)
         if num_clips < batch_size * world:
             raise UserError(
                 f"{num_clips} training clips do not fill one batch of {batch_size} on each of {world} "
                 "processes; lower batch_size or use more clips"
             )
         self.num_clips = num_clips
-        self.batch_size = batch_size
-        self.seed = seed
-        self.rank = rank
-        self.world = world
-        self.first_batch = first_batch
         self._epoch = -1
         self._permutation = np.empty(0, dtype=np.int64)
 
@@ -67,11 +101,69 @@ class StepSampler(Sampler[list[int]]):
         start = (position * self.world + self.rank) * self.batch_size
         return [int(index) for index in self._permutation[start : start + self.batch_size]]
 
-    def __iter__(self) -> Iterator[list[int]]:
-        number = self.first_batch
-        while True:
-            yield self.batch(number)
-            number += 1
+
+def clip_weights(sizes: Sequence[int], weights: Sequence[float]) -> NDArray[np.float64]:
+    """Return how often each clip of a mixture is drawn: w_d / n_d, made to add up to 1.
+
+    Args:
+        sizes: n_d, clips of each source, >= 1; the sources follow one another in the data set.
+        weights: w_d, share of each source, >= 0 and not all 0.
+
+    Returns:
+        (sum of n_d,) float64.
+
+    Raises:
+        UserError: a value is out of range.
+
+    Source: the study's weighted sampler; golden case data.npz, sample_weights.
+    """
+    if len(sizes) != len(weights) or not sizes:
+        raise UserError(f"weights {list(weights)} do not match {len(sizes)} sources")
+    if min(sizes) < 1:
+        raise UserError(f"sources of {list(sizes)} clips: expected 1 or more each")
+    if min(weights) < 0 or not 0 < sum(weights) < math.inf:
+        raise UserError(f"weights are {list(weights)}; expected 0 or more, and not all 0")
+    shares = np.asarray(weights, dtype=np.float64) / sum(weights)
+    return np.repeat(shares / np.asarray(sizes), sizes)
+
+
+class WeightedStepSampler(EndlessSampler):
+    """Clips of several sources, drawn with replacement so that source d has its share w_d whatever its size.
+
+    Global batch ``i`` is drawn from (seed, i); rank ``r`` takes the r-th part of it.
+
+    Args:
+        sizes, weights: of the sources, as ``clip_weights``.
+        batch_size, seed, rank, world, first_batch: as ``EndlessSampler``.
+
+    Raises:
+        UserError: a value is out of range.
+
+    Source: the study's weighted sampler.
+    Differs: the order depends on the seed of the run; the study's is the same for all seeds.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        weights: Sequence[float],
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        first_batch: int = 0,
+    ) -> None:
+        super().__init__(batch_size, seed, rank, world, first_batch)
+        self._cumulative = np.cumsum(clip_weights(sizes, weights))
+
+    def batch(self, number: int) -> list[int]:
+        """Return the indices of batch ``number`` (counted from 0) of this rank."""
+        bits = np.random.Philox(np.random.SeedSequence([self.seed, number]))
+        drawn = np.random.Generator(bits).random(self.batch_size * self.world)
+        mine = drawn[self.rank * self.batch_size : (self.rank + 1) * self.batch_size]
+        # Rounding may leave the last sum a hair off 1.
+        places = np.searchsorted(self._cumulative, mine * self._cumulative[-1], side="right")
+        return [int(index) for index in places]
 
 
 class ShardSampler(DistributedSampler[int]):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from data_modules.base import ClipDataModule, ClipDataset
 from data_modules.cache import cache_root
-from data_modules.glyphs.spec import TASKS, GlyphSpec, Split
+from data_modules.generated.datamodule import GeneratedDataModule
+from data_modules.glyphs.spec import TASKS, GlyphSpec
 from data_modules.glyphs.store import GlyphStore
 
 
-class GlyphsDataModule(ClipDataModule):
+class GlyphsDataModule(GeneratedDataModule):
     """Handwritten digits that move, grow or fade: appearance (10), motion (8) and order (6 classes).
 
     The clips are H.264 files, written once into the cache, checked and read back like any other video.
@@ -50,7 +50,6 @@ class GlyphsDataModule(ClipDataModule):
         background: float = 0.25,
         data_seed: int = 0,
     ) -> None:
-        super().__init__(batch_size, num_workers, seed, num_frames, size)
         self.spec = GlyphSpec(
             size=size,
             num_frames=num_frames,
@@ -63,23 +62,4 @@ class GlyphsDataModule(ClipDataModule):
             background=background,
             seed=data_seed,
         )
-        self.store = GlyphStore(self.spec, cache_root(root))
-        self._manifest_hash: str | None = None
-        self._datasets: dict[Split, ClipDataset] = {}
-
-    def prepare_data(self) -> None:
-        """Write what is missing of the benchmark and check the rest (one process per machine)."""
-        self._manifest_hash = self.store.prepare()
-
-    @property
-    def manifest_hash(self) -> str:
-        """Names the exact clips; prepares them if that has not happened yet."""
-        if self._manifest_hash is None:
-            self._manifest_hash = self.store.hash() or self.store.prepare()
-        return self._manifest_hash
-
-    def dataset(self, split: Split) -> ClipDataset:
-        """Return the clips of a split, prepared and decoded on the first call."""
-        if split not in self._datasets:
-            self._datasets[split] = self.store.open(split)
-        return self._datasets[split]
+        super().__init__(GlyphStore(self.spec, cache_root(root)), batch_size, num_workers, seed, num_frames, size)

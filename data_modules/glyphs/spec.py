@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from data_modules.clips import Task
+from data_modules.generated.spec import folder_name, within
 from vjepa.errors import UserError
-from vjepa.storage import digest_json
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -76,33 +76,28 @@ class GlyphSpec:
     version: int = 2
 
     def __post_init__(self) -> None:
-        _within("size", self.size, 16, 256)
+        within("glyphs", "size", self.size, 16, 256)
         if self.size % 2:
             raise UserError(f"glyphs: size is {self.size}; expected an even number (H.264 halves the colour)")
-        _within("num_frames", self.num_frames, 4, 64)
+        within("glyphs", "num_frames", self.num_frames, 4, 64)
         for name in ("train_clips", "val_clips", "test_clips"):
-            _within(name, getattr(self, name), 2, 1_000_000)
-        _within("scale_min", self.scale_min, 0.05, 1.0)
-        _within("scale_max", self.scale_max, self.scale_min, 1.0)
-        _within("noise", self.noise, 0.0, 1.0)
-        _within("background", self.background, 0.0, 0.5)
-        _within("seed", self.seed, 0, 2**32 - 1)
-        _within("crf", self.crf, 0, 51)
-        _within("fps", self.fps, 1, 120)
+            within("glyphs", name, getattr(self, name), 2, 1_000_000)
+        within("glyphs", "scale_min", self.scale_min, 0.05, 1.0)
+        within("glyphs", "scale_max", self.scale_max, self.scale_min, 1.0)
+        within("glyphs", "noise", self.noise, 0.0, 1.0)
+        within("glyphs", "background", self.background, 0.0, 0.5)
+        within("glyphs", "seed", self.seed, 0, 2**32 - 1)
+        within("glyphs", "crf", self.crf, 0, 51)
+        within("glyphs", "fps", self.fps, 1, 120)
 
     @property
     def folder_name(self) -> str:
         """``glyphs-`` and 12 hex digits that stand for these parameters."""
-        return f"glyphs-{digest_json(asdict(self))[:12]}"
+        return folder_name("glyphs", self)
 
     def num_clips(self, split: Split) -> int:
         """Return the number of clips of a split."""
         return {"train": self.train_clips, "val": self.val_clips, "test": self.test_clips}[split]
-
-
-def clip_id(split: Split, index: int) -> str:
-    """Return the stable name of a clip, also the stem of its file."""
-    return f"{split}-{index:06d}"
 
 
 def clip_labels(index: int) -> tuple[int, int, int]:
@@ -115,8 +110,3 @@ def clip_labels(index: int) -> tuple[int, int, int]:
     if is_order:
         return turn // len(ORDERS) % len(DIGITS), -1, turn % len(ORDERS)
     return turn // len(MOTIONS) % len(DIGITS), turn % len(MOTIONS), -1
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise UserError(f"glyphs: {name} is {value}; expected {low} to {high}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import islice
 
+import numpy as np
 import pytest
 
-from data_modules.order import ShardSampler, StepSampler
+from data_modules.order import ShardSampler, StepSampler, WeightedStepSampler, clip_weights
+from tests.conftest import Golden
 from vjepa.errors import UserError
 
 
@@ -75,3 +77,59 @@ def test_shards_hold_every_clip_once(num_clips: int, world: int) -> None:
     seen = [index for shard in shards for index in shard]
     assert sorted(seen) == list(range(num_clips))
     assert [len(shard) for shard in shards] == [len(list(shard)) for shard in shards]
+
+
+def test_draws_number_the_clips_of_a_run() -> None:
+    ranks = [StepSampler(50, 4, seed=1, rank=rank, world=2) for rank in range(2)]
+    assert [sampler.draws(number) for number in range(2) for sampler in ranks] == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8, 9, 10, 11],
+        [12, 13, 14, 15],
+    ]
+    assert ranks[1].draws(1000) == [8004, 8005, 8006, 8007]
+
+
+def test_weights_of_clips_equal_the_study(golden: Golden) -> None:
+    case = golden("data")
+    weights = clip_weights([5, 9, 4], [0.2, 0.6, 0.2])
+    assert np.allclose(weights, case["sample_weights"], rtol=1e-12)
+    for epoch in (0, 3):
+        drawn = np.random.default_rng(epoch).choice(18, size=18, replace=True, p=weights)
+        for rank in range(2):
+            assert drawn[rank::2].tolist() == case[f"sampler_rank{rank}_epoch{epoch}"].tolist()
+
+
+def test_sources_have_their_share_and_clips_of_a_source_are_equal() -> None:
+    sampler = WeightedStepSampler([5, 900, 4, 10], [0.2, 0.6, 0.2, 0.0], 100, seed=0)
+    drawn = np.array([index for batch in islice(sampler, 300) for index in batch])
+    shares = [np.mean((drawn >= low) & (drawn < high)) for low, high in ((0, 5), (5, 905), (905, 909), (909, 919))]
+    assert np.allclose(shares, [0.2, 0.6, 0.2, 0.0], atol=0.015)
+    assert shares[3] == 0
+    counts = np.bincount(drawn[drawn < 5], minlength=5)
+    assert counts.min() > 0.85 * counts.max()
+
+
+def test_a_mixture_is_random_access_and_its_ranks_share_a_batch() -> None:
+    options = ([5, 9, 4], [0.2, 0.6, 0.2])
+    whole = take(WeightedStepSampler(*options, 8, seed=1), 6)
+    parts = [take(WeightedStepSampler(*options, 4, seed=1, rank=rank, world=2), 6) for rank in range(2)]
+    assert whole == [left + right for left, right in zip(*parts, strict=True)]
+    assert take(WeightedStepSampler(*options, 8, seed=1, first_batch=4), 2) == whole[4:]
+    assert WeightedStepSampler(*options, 8, seed=1).batch(5) == whole[5]
+    assert take(WeightedStepSampler(*options, 8, seed=2), 6) != whole
+
+
+@pytest.mark.parametrize(
+    ("sizes", "weights", "message"),
+    [
+        ([5, 0], [0.5, 0.5], r"sources of \[5, 0\] clips"),
+        ([5, 5], [0.5], "do not match 2 sources"),
+        ([5, 5], [0.5, -0.5], "weights are"),
+        ([5, 5], [0.0, 0.0], "weights are"),
+        ([5, 5], [0.5, float("inf")], "weights are"),
+    ],
+)
+def test_bad_mixtures_are_named(sizes: list[int], weights: list[float], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        WeightedStepSampler(sizes, weights, 4, seed=0)
