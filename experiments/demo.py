@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_modules import GlyphsDataModule
-from experiments.study import BASE, CONFIGS, Study, announce, run_study
+from experiments.overlays import BASE, CONFIGS
+from experiments.study import announce, run_study
+from experiments.study_plan import Study
 
 CAVEATS = (
     "One pretraining seed: nothing here says that one variant trains better than another.",

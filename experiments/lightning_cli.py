@@ -99,6 +99,8 @@ class JEPACLI(LightningCLI):
         )
         parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        # Data whose reading does not depend on it takes no such argument, and the parser passes over the link.
+        parser.link_arguments("model.reading", "data.init_args.reading")
 
     def before_instantiate_classes(self) -> None:
         """Choose the run's folder from the resolved configuration, and continue there if it was interrupted."""
@@ -163,10 +165,13 @@ class JEPACLI(LightningCLI):
             print(f"run folder: {self.record.folder}")
 
     def before_fit(self) -> None:
-        """Say how large a step is, and where a continued run starts."""
-        if self.finished or not self.trainer.is_global_zero:
+        """Refuse batches that the masks cannot take; say how large a step is, and where a continued run starts."""
+        if self.finished:
             return
-        batch = int(getattr(self.datamodule, "batch_size", 1))
+        batch = int(self.datamodule.batch_size)
+        self.model.check_batch(batch, self.datamodule.num_frames)
+        if not self.trainer.is_global_zero:
+            return
         devices, accumulation = self.trainer.world_size, self.trainer.accumulate_grad_batches
         if checkpoint := self.config[self.subcommand].ckpt_path:
             print(f"continuing from {checkpoint}")
@@ -216,8 +221,9 @@ def resolve_settings(options: Sequence[str]) -> dict[str, Any]:
 
 
 def data_name(settings: dict[str, Any]) -> str:
-    """Name of the data set that a configuration trains on."""
-    return str(import_class(settings["data"]["class_path"]).name)
+    """Name of the data set that a configuration trains on: that of its class, unless the options give one."""
+    data = settings["data"]
+    return str(data["init_args"].get("name") or import_class(data["class_path"]).name)
 
 
 def _check_checkpoint(config: Namespace) -> None:

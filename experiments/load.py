@@ -19,13 +19,16 @@ from vjepa.errors import UserError
 from vjepa.module import VideoJEPA
 
 
-def instantiate(settings: Mapping[str, Any], section: str, source: str) -> Any:
+def instantiate(
+    settings: Mapping[str, Any], section: str, source: str, hint: str = "; was it written by another version?"
+) -> Any:
     """Make the ``model`` or ``data`` of a resolved configuration.
 
     Args:
         settings: resolved configuration.
         section: model or data.
         source: where the settings come from, for messages.
+        hint: what the reader of a message should think of.
 
     Raises:
         UserError: the section does not fit this version of the code.
@@ -39,8 +42,10 @@ def instantiate(settings: Mapping[str, Any], section: str, source: str) -> Any:
     try:
         parsed: Namespace = parser.parse_object({section: settings[section]})
         return parser.instantiate_classes(parsed)[section]
+    except UserError as error:
+        raise UserError(f"{source}: {error}{hint}") from error
     except (ArgumentError, ValueError) as error:
-        raise UserError(f"{source}: {explain(str(error), [])}; was it written by another version?") from error
+        raise UserError(f"{source}: {explain(str(error), [])}{hint}") from error
 
 
 def load_data(run: Run) -> ClipDataModule:

@@ -21,6 +21,9 @@ from vjepa.corruptions.codec import x264_version
 from vjepa.errors import UserError
 from vjepa.storage import atomic_path, atomic_write_text
 
+RANDOM_INIT = "random_init"
+"""Variant of the control that was never trained."""
+
 _PACKAGES = ("torch", "lightning", "numpy", "av")
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _CODE = ("vjepa", "data_modules", "experiments", "pyproject.toml")
@@ -129,6 +132,14 @@ class Row:
     config_hash: str
     git_revision: str = field(default_factory=git_revision)
     versions: str = field(default_factory=versions)
+
+
+def is_random_init(row: Row | RowStamp) -> bool:
+    """Whether an encoder is the control that was never trained.
+
+    A run whose reading evaluates its initial weights has the weights ``init`` too, after its steps: it is no control.
+    """
+    return row.variant == RANDOM_INIT or (row.weights == "init" and row.step == 0)
 
 
 _INTEGERS = frozenset({"seed", "step", "severity", "n"})

@@ -127,18 +127,25 @@ class Run:
 
 
 def config_hash(settings: Mapping[str, Any]) -> str:
-    """Digest of a resolved configuration, without what may differ between equal experiments."""
+    """Digest of a resolved configuration, without what may differ between equal experiments.
+
+    Nulls do not count: a new optional term or slot changes the identity of no experiment that leaves it out.
+    """
     return digest_json(_stable(settings, ""))
 
 
-def _stable(settings: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _stable(value: Any, path: str) -> Any:
+    if isinstance(value, list):
+        return [_stable(item, f"{path}[]") for item in value]
+    if not isinstance(value, Mapping):
+        return value
     drop = _VOLATILE.get(path, set())
     if "*" in drop:
         return {}
     return {
-        key: _stable(value, f"{path}.{key}".lstrip(".")) if isinstance(value, Mapping) else value
-        for key, value in settings.items()
-        if key not in drop
+        key: _stable(item, f"{path}.{key}".lstrip("."))
+        for key, item in value.items()
+        if key not in drop and item is not None
     }
 
 

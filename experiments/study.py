@@ -1,4 +1,4 @@
-"""A study: variants x readings x seeds of one configuration, each trained as its own process, then probed and compared.
+"""A study: variants x settings x readings x seeds, each trained as its own process, then probed and compared.
 
 Everything is found again on the next start: a trained run by its ``DONE.json``, an evaluation by its own.
 """
@@ -6,7 +6,6 @@ Everything is found again on the next start: a trained run by its ``DONE.json``,
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import shlex
@@ -14,107 +13,21 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from experiments.cli import RESUMABLE
+from experiments.overlays import BASE
 from experiments.runs import Run
-from vjepa.errors import UserError, unknown_name
+from experiments.study_plan import Cell, Study, check_cells, plan_cells
+from vjepa.errors import UserError
 from vjepa.storage import atomic_write_text, digest_json
 
-CONFIGS = Path(__file__).parent / "configs"
-BASE = CONFIGS / "base.yaml"
 CAVEATS = (
     "Every interval stands alone: none is corrected for the number of comparisons.",
-    "One weight for each term: a variant that does badly here might do better with another.",
+    "A variant that does badly here might do better with other weights of its terms: --set sweeps them.",
     "The robustness table, where there is one, is a smoke run of three corruptions at one severity.",
 )
-
-
-@dataclass(frozen=True)
-class Study:
-    """What is trained, how it is judged, and where it is kept.
-
-    Args:
-        title: heading of the report.
-        configs: YAML files, base first; objective overlays come after them.
-        variants: names of files in configs/objective.
-        readings: as_described, as_released or both.
-        seeds: pretraining seeds.
-        out: folder of runs, evaluations and report.
-        extra: further options of ``vjepa fit``.
-        probes: names of probe protocols.
-        corruptions: corruption profile, or None.
-        num_train, num_test: most clips for fitting and for testing probes; None takes all.
-        jobs: runs trained at the same time, each on one thread if more than one.
-        command: command that repeats the study.
-        caveats: what it cannot show.
-    """
-
-    title: str
-    configs: tuple[str, ...]
-    variants: tuple[str, ...]
-    readings: tuple[str, ...]
-    seeds: tuple[int, ...]
-    out: str
-    extra: tuple[str, ...] = ()
-    probes: tuple[str, ...] = ("linear_time", "attentive")
-    corruptions: str | None = "smoke"
-    num_train: int | None = None
-    num_test: int | None = None
-    jobs: int = 1
-    command: str = ""
-    caveats: tuple[str, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """``out`` as a path."""
-        return Path(self.out)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One training run of a study."""
-
-    variant: str
-    reading: str
-    seed: int
-    options: tuple[str, ...]
-    run: Run
-
-    @property
-    def label(self) -> str:
-        """Name in progress lines."""
-        return f"{self.variant} {self.reading} seed {self.seed}"
-
-
-def variant_names() -> list[str]:
-    """Variants that ship, baseline first."""
-    names = sorted(path.stem for path in (CONFIGS / "objective").glob("*.yaml"))
-    return ["baseline", *(name for name in names if name != "baseline")]
-
-
-def plan_cells(study: Study) -> list[Cell]:
-    """Resolve every cell of a study, seeds slowest.
-
-    Raises:
-        UserError: an unknown variant, no seed, or options that the parser rejects.
-    """
-    from experiments.lightning_cli import resolve_run
-
-    for name in study.variants:
-        if name not in variant_names():
-            raise unknown_name("variant", name, variant_names())
-    if not study.seeds:
-        raise UserError("a study needs at least one seed, for example --seeds 0,1,2")
-    cells = []
-    for seed, variant, reading in itertools.product(study.seeds, study.variants, study.readings):
-        configs = [*study.configs, str(CONFIGS / "objective" / f"{variant}.yaml")]
-        options = [word for path in configs for word in ("--config", path)]
-        options += [f"--model.reading={reading}", f"--seed_everything={seed}"]
-        options += [f"--run.root={study.folder / 'runs'}", *study.extra]
-        cells.append(Cell(variant, reading, seed, tuple(options), resolve_run(options)))
-    return cells
 
 
 def train(cells: Sequence[Cell], jobs: int) -> None:
@@ -168,11 +81,11 @@ def run_study(study: Study) -> Path:
     from experiments.study_report import write_report
 
     cells = plan_cells(study)
+    check_cells(cells)
     atomic_write_text(study.folder / "study.json", json.dumps(asdict(study), indent=2) + "\n")
     seeds = ", ".join(map(str, study.seeds))
-    announce(
-        f"pretraining: {len(cells)} runs, {', '.join(study.variants)} ({', '.join(study.readings)}), seeds {seeds}"
-    )
+    names = ", ".join(dict.fromkeys(cell.variant for cell in cells))
+    announce(f"pretraining: {len(cells)} runs, {names} ({', '.join(study.readings)}), seeds {seeds}")
     train(cells, study.jobs)
     for seed in study.seeds:
         announce(f"probes of seed {seed}, beside random-init and pixel controls, then the same probes on damaged clips")
@@ -201,8 +114,13 @@ def main(options: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("vjepa study", description=__doc__)
     parser.add_argument("--config", action="append", default=[], help="YAML after base.yaml; may be repeated")
     parser.add_argument("--variants", default="baseline,fwm_hw_ld", help="comma-separated; see vjepa variants")
-    parser.add_argument("--readings", default="as_described", help="as_described, as_released or both")
+    parser.add_argument("--readings", default="as_described", help="comma-separated: as_described, as_released")
     parser.add_argument("--seeds", default="0,1,2", help="comma-separated")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="[VARIANT:]KEY=VALUES", dest="sweeps",
+        help="sweep an option of the model, one cell a value, as in objectives.latent_dynamics.weight=0.1,0.3,1; "
+        "several make a grid; VARIANT: sweeps that variant alone",
+    )  # fmt: skip
     parser.add_argument("--probes", default="linear_time,attentive", help="comma-separated probe protocols")
     parser.add_argument("--corruptions", default="smoke", help="corruption profile, or none")
     parser.add_argument("--out", required=True, help="folder of runs, evaluations and report")
@@ -222,6 +140,7 @@ def main(options: Sequence[str]) -> int:
         jobs=known.jobs,
         command=shlex.join(["vjepa", "study", *options]),
         caveats=CAVEATS,
+        sweeps=tuple(known.sweeps),
     )
     run_study(study)
     return 0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from data_modules.base import ClipDataModule
 from experiments.encoders import FrozenEncoder, PixelEncoder
 from experiments.evaluate import PREDICTIONS, RESULTS, evaluate_encoders
 from experiments.load import load_data, load_model, stamp
-from experiments.results import RowStamp
-from experiments.study import Cell, Study, evaluation_key
+from experiments.results import RANDOM_INIT, RowStamp
+from experiments.study import evaluation_key
+from experiments.study_plan import Cell, Study
 from vjepa.storage import atomic_write_text
 
 DONE = "DONE.json"
@@ -61,7 +63,10 @@ def encoders_of(
             if with_pixels:
                 pixels = PixelEncoder(model.encoder.patch, model.encoder.tubelet)
                 encoders["pixels"] = (pixels, stamp(cell.run, model, data, "pixels", 0))
-            encoders["random init"] = (model.frozen("init"), stamp(cell.run, model, data, "init", 0))
+            control = replace(
+                stamp(cell.run, model, data, "init", 0), variant=RANDOM_INIT, reading="none", layout="whole"
+            )
+            encoders["random init"] = (model.frozen("init"), control)
         weights = model.evaluated_weights
         label = f"{cell.variant} {cell.reading}"
         encoders[label] = (model.frozen(), stamp(cell.run, model, data, weights, step))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,17 +18,18 @@ from experiments.report import (
     read_scalars,
     render,
 )
-from experiments.results import Predictions, Row, git_revision, read_predictions, read_rows
+from experiments.report.scores import variant_title
+from experiments.results import Predictions, Row, git_revision, is_random_init, read_predictions, read_rows
 from experiments.statistics import compare
-from experiments.study import Cell, Study, load_study, plan_cells
+from experiments.study import load_study
 from experiments.study_evaluation import evaluation_folder
+from experiments.study_plan import Cell, Study, plan_cells
 
 CURVES = {
     "train/loss": "training loss",
     "collapse/rankme": "RankMe of the context",
     "collapse/target_variance": "target variance",
 }
-TRAINED = ("teacher", "online")
 
 
 def write_report(study: Study, cells: Sequence[Cell]) -> Path:
@@ -75,19 +76,18 @@ def read_study(study: Study) -> tuple[list[Row], list[Predictions]]:
 
 
 def comparisons(predictions: Sequence[Predictions], probes: Sequence[str]) -> list[Comparison]:
-    """Every trained encoder against its random initialisation, then every other variant against the baseline."""
+    """The encoder of every run against its random initialisation, then every other variant against the baseline."""
     clean = [block for block in predictions if block.corruption == "none" and block.subspace == "whole"]
-    trained = [block for block in clean if block.stamp.weights in TRAINED]
-    pairs: list[tuple[str, str, list[Predictions], list[Predictions]]] = []
-    init = [block for block in clean if block.stamp.weights == "init"]
-    names = list(dict.fromkeys((block.stamp.variant, block.stamp.reading) for block in trained))
-    chosen = {name: [b for b in trained if (b.stamp.variant, b.stamp.reading) == name] for name in names}
-    baselines = {reading: blocks for (variant, reading), blocks in chosen.items() if variant == "baseline"}
+    init = [block for block in clean if is_random_init(block.stamp)]
+    chosen: dict[tuple[str, str], list[Predictions]] = {}
+    for block in clean:
+        if block.stamp.weights != "pixels" and not is_random_init(block.stamp):
+            chosen.setdefault((block.stamp.variant, block.stamp.reading), []).append(block)
+    pairs = [(_title(name, chosen), "its random init", blocks, init) for name, blocks in chosen.items()]
     for name, blocks in chosen.items():
-        pairs.append((_title(name, names), "its random init", blocks, init))
-    for name, blocks in chosen.items():
-        if name[0] != "baseline" and name[1] in baselines:
-            pairs.append((_title(name, names), "baseline", blocks, baselines[name[1]]))
+        baseline = _baseline_of(name, chosen)
+        if baseline is not None:
+            pairs.append((_title(name, chosen), _title(baseline, chosen), blocks, chosen[baseline]))
     benchmarks = list(dict.fromkeys(block.benchmark for block in clean))
     return [
         Comparison(
@@ -99,9 +99,21 @@ def comparisons(predictions: Sequence[Predictions], probes: Sequence[str]) -> li
     ]
 
 
-def _title(name: tuple[str, str], names: Sequence[tuple[str, str]]) -> str:
+def _baseline_of(name: tuple[str, str], chosen: Mapping[tuple[str, str], object]) -> tuple[str, str] | None:
+    """The baseline of the same reading and swept settings, or without settings; None for the baseline itself."""
     variant, reading = name
-    return f"{variant} ({reading})" if len({r for _, r in names}) > 1 else variant
+    settings = variant.partition("@")[2]
+    for candidate in ((f"baseline@{settings}", reading), ("baseline", reading)):
+        if candidate in chosen and candidate != name:
+            return candidate
+    return None
+
+
+def _title(name: tuple[str, str], chosen: Mapping[tuple[str, str], Sequence[Predictions]]) -> str:
+    variant, reading = name
+    marks = [reading] if len({other for _, other in chosen}) > 1 else []
+    marks += ["initial weights"] if chosen[name][0].stamp.weights == "init" else []
+    return f"{variant_title(variant)} ({', '.join(marks)})" if marks else variant_title(variant)
 
 
 def _pick(blocks: Sequence[Predictions], benchmark: str, probe: str) -> list[Predictions]:
@@ -113,7 +125,9 @@ def curves(cells: Sequence[Cell]) -> list[TrainingCurve]:
     found = []
     for cell in cells:
         scalars = read_scalars(cell.run.folder, list(CURVES))
-        found.append(TrainingCurve(cell.variant, {CURVES[tag]: values for tag, values in scalars.items()}))
+        found.append(
+            TrainingCurve(variant_title(cell.variant), {CURVES[tag]: values for tag, values in scalars.items()})
+        )
     return found
 
 

@@ -215,13 +215,10 @@ def _style(position: int) -> tuple[str, str, Any]:
 
 
 def _encoder_style(scores: Scores, encoder: Encoder) -> tuple[str, str, Any]:
-    """Controls are grey and black; trained encoders take the colours."""
-    if encoder.weights == "pixels":
-        return "#8c8c8c", "X", ":"
-    if encoder.weights == "init":
-        return "#000000", "P", ":"
-    trained = [other for other in scores.encoders if other.weights not in ("pixels", "init")]
-    return _style(trained.index(encoder))
+    """Controls are grey and black; the encoders of runs take the colours."""
+    if encoder.is_control:
+        return ("#8c8c8c", "X", ":") if encoder.weights == "pixels" else ("#000000", "P", ":")
+    return _style([other for other in scores.encoders if not other.is_control].index(encoder))
 
 
 def _running_mean(scalars: Scalars) -> np.ndarray:

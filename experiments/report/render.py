@@ -137,7 +137,11 @@ def _training_blocks(training: Sequence[TrainingCurve]) -> list[Block]:
 
 def _own_caveats(scores: Scores) -> list[str]:
     """Caveats that follow from the numbers themselves."""
-    found = []
+    found = [
+        f"{scores.title(encoder)}: no number of this row depends on training."
+        for encoder in scores.encoders
+        if encoder.ignores_training
+    ]
     if len(scores.seeds) < 2:
         found.append("One pretraining seed: a second one might reverse the order of any two encoders.")
     elif len(scores.seeds) < 5:

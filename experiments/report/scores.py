@@ -9,6 +9,7 @@ from math import isfinite
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, TypeVar
 
+from experiments.results import RANDOM_INIT, is_random_init
 from vjepa.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _Item = TypeVar("_Item")
 
 PRIMARY_PROBE = "linear_time"
 _PROBE_ORDER = (PRIMARY_PROBE, "attentive")
-_WEIGHTS_ORDER = ("pixels", "init", "online", "teacher")
+_CONTROLS = ("pixels", RANDOM_INIT)
 ACCURACY = "top1"
 MAJORITY = "majority_rate"
 CONSTANT = "constant_predictor"
@@ -26,11 +27,27 @@ CONSTANT = "constant_predictor"
 
 @dataclass(frozen=True)
 class Encoder:
-    """A frozen encoder: the weights of a variant, trained by one reading of it."""
+    """A frozen encoder: the weights of a variant, trained by one reading of it, or a control.
+
+    Args:
+        variant: of the run; ``pixels`` and ``random_init`` are the controls.
+        reading: of the run; empty for a control.
+        weights: those that were evaluated.
+    """
 
     variant: str
     reading: str
     weights: str
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it belongs to no run."""
+        return self.variant in _CONTROLS
+
+    @property
+    def ignores_training(self) -> bool:
+        """Whether it is a run of which the initial weights were evaluated, whatever it trained."""
+        return self.weights == "init" and not self.is_control
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,11 @@ def condition_titles(conditions: Sequence[Condition]) -> list[str]:
 def task_title(benchmark: str) -> str:
     """``glyphs/motion`` -> ``motion``; a benchmark with a single task keeps its name."""
     return benchmark.rpartition("/")[2]
+
+
+def variant_title(variant: str) -> str:
+    """``ld@latent_dynamics.weight=0.3``, the name of a swept variant, as a reader sees it."""
+    return variant.replace("@", " ")
 
 
 @dataclass(frozen=True)
@@ -114,15 +136,12 @@ class Scores:
 
     def title(self, encoder: Encoder) -> str:
         """The shortest name that no other encoder of the report carries."""
-        if encoder.weights == "pixels":
-            return "pixels"
-        rivals = [other for other in self.encoders if other != encoder]
-        name = encoder.variant
-        if any(other.variant == name and other.reading != encoder.reading for other in rivals):
+        if encoder.is_control:
+            return encoder.variant.replace("_", " ")
+        name = variant_title(encoder.variant)
+        if any(o.variant == encoder.variant and o.reading != encoder.reading for o in self.encoders):
             name = f"{name}, {encoder.reading.replace('_', ' ')}"
-        if encoder.weights == "init":
-            return f"random init, {name}" if any(other.weights == "init" for other in rivals) else "random init"
-        return name
+        return f"{name} (initial weights)" if encoder.ignores_training else name
 
     def missing(self) -> list[str]:
         """Name each cell that has no number, or numbers of fewer seeds than the report has."""
@@ -182,14 +201,18 @@ def collect_scores(rows: Iterable[Row], split: str = "test") -> Scores:
         conditions=tuple(_unique([CLEAN, *(key[3] for key in cells)])),
         cells=cells,
         floors={row.benchmark: row.value for row in kept if row.metric == MAJORITY and row.corruption == "none"},
-        layouts={row.variant: row.layout for row in accuracies if row.weights != "pixels"},
+        layouts={row.variant: row.layout for row in accuracies if not _key(row)[0].is_control},
     )
 
 
 def _key(row: Row) -> tuple[Encoder, str, str, Condition]:
-    # The pixel baseline reads no model, whichever run happened to measure it.
-    pixels = row.weights == "pixels"
-    encoder = Encoder("pixels" if pixels else row.variant, "" if pixels else row.reading, row.weights)
+    # A control is the same whichever run happened to measure it.
+    if row.weights == "pixels":
+        encoder = Encoder("pixels", "", "pixels")
+    elif is_random_init(row):
+        encoder = Encoder(RANDOM_INIT, "", "init")
+    else:
+        encoder = Encoder(row.variant, row.reading, row.weights)
     return encoder, row.benchmark, row.probe, Condition(row.corruption, row.severity)
 
 
@@ -219,8 +242,7 @@ def _unique(items: Iterable[_Item]) -> list[_Item]:
 
 
 def _encoder_rank(encoder: Encoder) -> int:
-    order = _WEIGHTS_ORDER
-    return order.index(encoder.weights) if encoder.weights in order else len(order)
+    return _CONTROLS.index(encoder.variant) if encoder.is_control else len(_CONTROLS)
 
 
 def _probe_rank(probe: str) -> int:

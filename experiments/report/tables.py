@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from experiments.report.document import MISSING, Column, Entry, Table
 from experiments.report.facts import Comparison
-from experiments.report.scores import CLEAN, Encoder, Score, Scores, condition_titles, task_title
+from experiments.report.scores import CLEAN, Encoder, Score, Scores, condition_titles, task_title, variant_title
 from experiments.report.wording import interval, interval_name, points, probe_name, probe_title, verdict
 
 CONSTANT_MARK = "\u2020"
@@ -120,10 +120,15 @@ def _main_notes(scores: Scores) -> tuple[str, ...]:
         notes.append("One pretraining seed, so no spread is shown; n is the number of test clips.")
     variants: dict[str, list[str]] = {}
     for name, layout in scores.layouts.items():
-        variants.setdefault(layout.replace("_", " "), []).append(name)
+        variants.setdefault(layout.replace("_", " "), []).append(variant_title(name))
     if variants:
         layouts = "; ".join(f"{layout} in {', '.join(names)}" for layout, names in variants.items())
         notes.append(f"Layout of the latent: {layouts}.")
+    if any(encoder.ignores_training for encoder in scores.encoders):
+        notes.append(
+            "Initial weights: this reading evaluates a run as it was before its first step, as the study's released "
+            "code does without a teacher. The row says nothing of what was trained; it repeats random init."
+        )
     if any(score.constant_seeds for score in scores.cells.values()):
         notes.append(
             f"{CONSTANT_MARK} In at least one seed the probe gave (nearly) all clips one class: "

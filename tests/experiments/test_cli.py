@@ -9,7 +9,7 @@ import torch
 
 import experiments.lightning_cli  # noqa: F401  Lightning's log handler must not be born inside a captured test
 from experiments.cli import main
-from experiments.study import BASE
+from experiments.overlays import BASE
 
 
 @pytest.fixture
@@ -39,10 +39,15 @@ BAD_FLAGS = {
     "empty subspace": (["--model.layout", "factorized", "--model.app_ratio", "0"], "app_ratio 0"),
     "missing checkpoint": (["--ckpt_path", "nowhere.ckpt"], "nowhere.ckpt"),
     "variant with a slash": (["--run.variant", "a/b"], "a/b"),
+    "negative strength": (["--model.masker.motion.strength", "-1"], "masker motion.strength -1.0"),
+    "no future": (["--model.masker.future.temporal_keep", "0"], "masker future.temporal_keep 0.0"),
+    "batch of another size than the time steps": (
+        ["--model.masker.motion.norm", "broadcast_time", "--trainer.max_steps", "1"], "32 samples of 4 time steps",
+    ),
     "no length": (["--trainer.max_steps", "-1"], "max_steps"),
     "no such device": (["--trainer.accelerator", "cuda", "--trainer.max_steps", "1"], "CUDA"),
     "clips too small": (["--data.init_args.size", "8", "--trainer.max_steps", "1"], "size"),
-}
+}  # fmt: skip
 
 
 if torch.cuda.is_available():

@@ -32,7 +32,7 @@ def test_every_encoder_is_judged_on_every_question(demo: Path) -> None:
     rows = read_rows(demo / "out" / "evaluation" / "seed0" / RESULTS)
     top1 = [row for row in rows if row.metric == "top1" and row.split == "test"]
     clean = {(row.variant, row.weights, row.benchmark, row.probe) for row in top1 if row.corruption == "none"}
-    encoders = {("baseline", "pixels"), ("baseline", "init"), ("baseline", "teacher"), ("fwm_hw_ld", "teacher")}
+    encoders = {("baseline", "pixels"), ("random_init", "init"), ("baseline", "teacher"), ("fwm_hw_ld", "teacher")}
     benchmarks = {"glyphs/appearance", "glyphs/motion", "glyphs/order"}
     probes = {"linear_time", "linear_mean"}
     assert clean == {(*e, b, p) for e in encoders for b in benchmarks for p in probes}
@@ -110,6 +110,54 @@ def test_study_with_two_seeds_in_parallel_has_intervals(
     assert "| pixels |" in (tmp_path / "two" / "report.md").read_text()
 
 
+def test_released_self_target_run_equals_the_random_initialisation(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a teacher the released code evaluates initial weights: the row is told apart from the control."""
+    monkeypatch.setenv("VJEPA_CACHE", str(demo / "cache"))
+    monkeypatch.setattr("experiments.study._train_in_sight", lambda cell: main(["fit", *cell.options]))
+    study = load_study(demo / "out")
+    configs = [word for path in study.configs[1:] for word in ("--config", path)]
+    options = ["--variants", "kinematic", "--readings", "as_released,as_described", "--seeds", "0"]
+    options += ["--corruptions", "none", "--probes", "linear_time", "--out", str(tmp_path / "out"), *configs]
+    assert main(["study", *options, *study.extra]) == 0
+    rows = read_rows(evaluation_folder(load_study(tmp_path / "out"), 0) / RESULTS)
+    top1: dict[tuple[str, str, str, int], dict[str, float]] = {}
+    for row in rows:
+        if row.metric == "top1" and row.split == "test":
+            top1.setdefault((row.variant, row.reading, row.weights, row.step), {})[row.benchmark] = row.value
+    control = top1["random_init", "none", "init", 0]
+    assert top1["kinematic", "as_released", "init", 4] == control
+    assert top1["kinematic", "as_described", "online", 4] != control
+    markdown = (tmp_path / "out" / "report.md").read_text()
+    compared = "| *kinematic (as\\_released, initial weights) minus its random init* | *motion* |"
+    assert f"{compared} *linear (time)* | *+0.0* |" in markdown
+    assert "| kinematic, as released (initial weights) | init |" in markdown
+    assert "kinematic, as released (initial weights): no number of this row depends on training" in markdown
+    assert "| kinematic, as described | online |" in markdown and "| random init | init |" in markdown
+
+
+@pytest.mark.slow
+def test_swept_weights_stand_in_the_report_beside_the_baseline(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VJEPA_CACHE", str(demo / "cache"))
+    monkeypatch.setattr("experiments.study._train_in_sight", lambda cell: main(["fit", *cell.options]))
+    study = load_study(demo / "out")
+    configs = [word for path in study.configs[1:] for word in ("--config", path)]
+    options = ["--variants", "baseline,ld", "--set", "ld:objectives.latent_dynamics.weight=0.3,3", "--seeds", "0"]
+    options += ["--corruptions", "none", "--probes", "linear_time", "--out", str(tmp_path / "out"), *configs]
+    assert main(["study", *options, *study.extra]) == 0
+    markdown = (tmp_path / "out" / "report.md").read_text()
+    for weight in ("0.3", "3"):
+        assert f"| ld latent\\_dynamics.weight={weight} | teacher |" in markdown
+        assert f"ld latent\\_dynamics.weight={weight} minus baseline" in markdown
+    # The same command finds everything; a report alone repeats the sweep.
+    (tmp_path / "out" / "report.md").unlink()
+    assert main(["report", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "report.md").read_text() == markdown
+
+
 def test_failing_cell_is_named_and_the_others_are_kept(
     demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,7 +165,9 @@ def test_failing_cell_is_named_and_the_others_are_kept(
     study = load_study(demo / "out")
     configs = [word for path in study.configs[1:] for word in ("--config", path)]
     options = ["--variants", "baseline,ld", "--seeds", "0", "--out", str(tmp_path / "out"), *configs, *study.extra]
-    options += ["--model.objectives.latent_dynamics.hidden=0"]
+    # A fault that would be found before any training, were it looked for.
+    options += ["--set", "ld:objectives.latent_dynamics.hidden=0"]
+    monkeypatch.setattr("experiments.study.check_cells", lambda cells: None)
     assert main(["study", *options]) == 2
     told = capsys.readouterr()
-    assert "ld as_described seed 0" in told.err
+    assert "ld@latent_dynamics.hidden=0 as_described seed 0" in told.err

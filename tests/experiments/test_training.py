@@ -16,9 +16,9 @@ import yaml
 
 from experiments.cli import main
 from experiments.load import load_data, load_model
+from experiments.overlays import BASE, CONFIGS
 from experiments.report import read_scalars
 from experiments.runs import Run, open_run
-from experiments.study import BASE, CONFIGS
 from vjepa.errors import UserError
 from vjepa.module import FactorizedVideoJEPA
 

@@ -21,6 +21,24 @@ def test_orders_encoders_and_probes(make_rows):
     assert scores.seeds == (0, 1, 2)
 
 
+def test_a_run_of_which_the_initial_weights_are_evaluated_is_no_control(make_row):
+    control = make_row(variant="random_init", reading="none", weights="init", step=0, value=0.2)
+    named_after_its_run = make_row(variant="kinematic", reading="as_released", weights="init", step=0, value=0.2)
+    run = make_row(variant="kinematic", reading="as_released", weights="init", step=500, value=0.3)
+    for found in (control, named_after_its_run):
+        scores = collect_scores([run, found])
+        assert [scores.title(encoder) for encoder in scores.encoders] == ["random init", "kinematic (initial weights)"]
+        assert [encoder.ignores_training for encoder in scores.encoders] == [False, True]
+        assert [score.mean for score in scores.cells.values()] == [0.3, 0.2]
+        assert scores.layouts == {"kinematic": "whole"}
+
+
+def test_swept_variants_are_shown_with_their_settings(make_row):
+    rows = [make_row(variant=f"ld@latent_dynamics.weight={weight}") for weight in (0.1, 0.3)]
+    scores = collect_scores(rows)
+    assert scores.title(scores.encoders[1]) == "ld latent_dynamics.weight=0.3"
+
+
 def test_mean_and_spread_over_seeds(make_row):
     rows = [make_row(seed=seed, value=value) for seed, value in enumerate((0.4, 0.5, 0.6))]
     score = collect_scores(rows).get(BASELINE, "glyphs/motion", "linear_time")

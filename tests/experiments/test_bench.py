@@ -1,0 +1,134 @@
+"""Benchmarks run at toy size and print what can be parsed; nothing here judges a duration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from experiments.bench.masks import MASKERS
+from experiments.bench.objectives import BASE_TERMS, Case, Stepper, all_cases, choose, make_model
+from experiments.bench.timing import interleaved, summarise, table
+from experiments.cli import main
+from vjepa.objectives import REGISTRY
+from vjepa.targets import TargetOptions
+
+CPU = torch.device("cpu")
+TOY = ["--device", "cpu", "--preset", "tiny", "--batch", "2", "--frames", "4", "--size", "32", "--patch", "8"]
+KEYS = {
+    "bench", "case", "reference", "median_ms", "low_ms", "high_ms", "processor_ms", "ratio", "repeats", "settings",
+    "machine",
+}  # fmt: skip
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[dict[str, dict[str, Any]], str]:
+    """Cases by name, as parsed from JSON lines, and everything else that was printed."""
+    assert main(["bench", *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    cases = [json.loads(line) for line in lines if line.startswith("{")]
+    return {case["case"]: case for case in cases}, "\n".join(line for line in lines if not line.startswith("{"))
+
+
+def assert_sound(cases: dict[str, dict[str, Any]], repeats: int) -> None:
+    for name, case in cases.items():
+        assert case.keys() == KEYS
+        assert 0 < case["low_ms"] <= case["median_ms"] <= case["high_ms"], name
+        assert case["reference"] in cases and case["ratio"] > 0
+        assert case["repeats"] == repeats
+        assert case["machine"]["torch"] == torch.__version__.split("+")[0] and "cores" in case["machine"]["hardware"]
+        assert case["settings"]["threads"] >= 1
+
+
+def test_masks(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ("--batch", "2", "--grid", "2", "6", "6", "--repeats", "3", "--warmup", "1")
+    cases, text = run(capsys, "masks", *sizes)
+    assert set(cases) == {*MASKERS, "motion map, area", "motion map, point"}
+    assert_sound(cases, 3)
+    assert cases["guided"]["settings"] == {"batch": 2, "grid": [2, 6, 6], "masks": 2, "device": "cpu", "threads": 1}
+    assert [line.split("  ")[0] for line in text.splitlines() if line][1:] == list(cases)
+
+
+def test_objectives_cover_every_term(capsys: pytest.CaptureFixture[str]) -> None:
+    cases, text = run(capsys, "objectives", *TOY, "--repeats", "1", "--warmup", "0")
+    assert set(REGISTRY) - set(BASE_TERMS) | {"baseline", "target self", "masker motion", "fwm_hw_ld"} == set(cases)
+    assert_sound(cases, 1)
+    assert cases["kinematic"]["reference"] == "target self" and cases["delta"]["reference"] == "baseline"
+    assert cases["baseline"]["ratio"] == 1.0
+    assert "preset tiny, batch 2, 4 frames of 32 pixels, float32" in text
+
+
+def test_defaults_suit_the_device_and_are_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    sizes = ["--frames", "4", "--size", "32", "--only", "delta", "--repeats", "1", "--warmup", "0"]
+    cases, text = run(capsys, "objectives", *sizes)
+    assert list(cases) == ["baseline", "delta"]
+    assert "cpu (no CUDA here): preset small, batch 2, 4 frames of 32 pixels, float32" in text
+    assert main(["bench", "objectives", "--device", "cuda"]) == 2
+    assert "there is no CUDA here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["objectives", *TOY, "--only", "deltas"], "did you mean 'delta'?"),
+        (["objectives", *TOY, "--repeats", "0"], "--repeats 0"),
+        (["objectives", *TOY, "--batch", "0"], "--batch 0"),
+        (["masks", "--batch", "0"], "--batch 0"),
+        (["masks", "--repeats", "0"], "--repeats 0"),
+    ],
+)
+def test_bad_input_is_named(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_chosen_case_brings_what_it_is_compared_with() -> None:
+    assert list(choose(all_cases(), "kinematic")) == ["baseline", "target self", "kinematic"]
+
+
+def test_rounds_are_interleaved_and_start_with_another_case_each() -> None:
+    calls: list[tuple[str, int]] = []
+    cases = {name: lambda number, name=name: calls.append((name, number)) for name in "abc"}
+    durations = interleaved(cases, repeats=2, warmup=1, device=CPU)
+    assert calls == [(name, number) for number, order in enumerate(("abc", "bca", "cab")) for name in order]
+    assert [len(rounds) for rounds in durations.values()] == [2, 2, 2]
+
+
+def test_ratio_is_the_median_over_rounds() -> None:
+    durations = {"slow": [(0.002, 0.001), (0.006, 0.001), (0.009, 0.001)], "base": [(0.001, 0), (0.002, 0), (0.009, 0)]}
+    slow, base = summarise("toy", durations, {"slow": "base", "base": "base"}, {})
+    assert (slow.median_ms, slow.low_ms, slow.high_ms) == pytest.approx((6.0, 4.0, 7.5))
+    assert slow.ratio == 2.0 and base.ratio == 1.0
+    assert slow.processor_ms == pytest.approx(1.0)
+    assert "+100.0 %" in table([slow, base])
+
+
+def options() -> Any:
+    return type("Options", (), {"preset": "tiny", "patch": 8})()
+
+
+@pytest.mark.parametrize("kind", ["ema", "self"])
+def test_a_step_trains_what_is_shared_and_what_is_not(kind: Any) -> None:
+    frames = torch.randint(0, 256, (2, 4, 32, 32, 3), dtype=torch.uint8)
+    baseline = Stepper(make_model(Case(), options()), frames, "float32")
+    case = Case((REGISTRY["latent_dynamics"](),), {"target": TargetOptions(kind)})
+    stepper = Stepper(make_model(case, options()), frames, "float32", baseline)
+    assert stepper.model.encoder is baseline.model.encoder
+    assert stepper.model.target.teacher is (baseline.model.target.teacher if kind == "ema" else None)
+    watched = {
+        "encoder": stepper.model.encoder.blocks[0].attn.qkv.weight,
+        "predictor": stepper.model.predictor.predictor_proj.weight,
+        "head": stepper.model.objectives["latent_dynamics"].dynamics_head[0].weight,
+    }
+    if stepper.model.target.teacher is not None:
+        watched["teacher"] = stepper.model.target.teacher.blocks[0].attn.qkv.weight
+    for own in (baseline, stepper):
+        before = {name: weight.detach().clone() for name, weight in watched.items()}
+        own(0)
+        moved = {name for name, weight in watched.items() if not torch.equal(weight, before[name])}
+        assert moved == set(watched) - ({"head"} if own is baseline else set())
+    assert all(parameter.grad is None for parameter in stepper.model.parameters())
