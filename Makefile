@@ -12,7 +12,7 @@ VARIANTS ?= baseline,fwm_hw_ld
 LOGDIR ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study report board test test-slow check format clean
+.PHONY: help setup demo study report docs bench board test test-slow check format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,13 @@ study: $(READY)  ## the measured glyphs study: VARIANTS= SEEDS= JOBS= STUDY=fold
 
 report: $(READY)  ## write the report of STUDY again
 	@$(VJEPA) report $(STUDY)
+
+docs: $(READY)  ## write docs/objectives.md from the code
+	@$(VJEPA) docs objectives --write
+
+bench: $(READY)  ## time the masks, and what each objective adds to a training step
+	@$(VJEPA) bench masks
+	@$(VJEPA) bench objectives
 
 board: $(READY)  ## TensorBoard over LOGDIR, on this machine only
 	@$(BIN)/tensorboard --logdir $(LOGDIR) --host 127.0.0.1

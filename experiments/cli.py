@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 bad input, 75 stopped early and resumable.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,6 +23,8 @@ PROJECT_VERBS = {
     "study": ("experiments.study", "variants x seeds of one YAML file, probed and compared"),
     "report": ("experiments.study_report", "write the report of a study again from its results"),
     "variants": ("experiments.variants", "list the variants that ship"),
+    "bench": ("experiments.bench", "time masks, or what each objective adds to a step"),
+    "docs": ("experiments.docs", "write docs/objectives.md from the code, or check it"),
 }
 DONE, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 
@@ -44,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return _fail(str(error), BAD_INPUT)
+    except BrokenPipeError:  # the reader of our output has seen enough, as in: vjepa variants | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except KeyboardInterrupt:
         if debug:
             raise

@@ -1,5 +1,6 @@
 """Frozen probes: named protocols, fitted on clean features, chosen on validation, scored with guards."""
 
+from experiments.probes.benchmarks import study_protocol
 from experiments.probes.fit import FittedProbe, evaluate, fit_probe
 from experiments.probes.metrics import classification_metrics
 from experiments.probes.protocols import PROTOCOLS, ProbeProtocol, protocol
@@ -12,4 +13,5 @@ __all__ = [
     "evaluate",
     "fit_probe",
     "protocol",
+    "study_protocol",
 ]

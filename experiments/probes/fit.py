@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from experiments.features import Features
 from experiments.probes.attentive import AttentiveProbe, AttentiveSettings, fit_attentive
-from experiments.probes.linear import LinearProbe, fit_linear
+from experiments.probes.linear import LinearProbe, LinearSettings, fit_linear
 from experiments.probes.metrics import classification_metrics
 from experiments.probes.protocols import ProbeProtocol
+from experiments.probes.study import StudyProbe, StudySettings, fit_study
 from vjepa.errors import UserError
+
+_FITS: dict[type, Callable[..., LinearProbe | AttentiveProbe | StudyProbe]] = {
+    LinearSettings: fit_linear,
+    AttentiveSettings: fit_attentive,
+    StudySettings: fit_study,
+}
 
 
 @dataclass(frozen=True)
@@ -24,11 +32,11 @@ class FittedProbe:
         column: column of the labels.
         num_classes: C.
         num_train, num_val: labelled clips used.
-        val_top1: accuracy on validation, by which its settings were chosen.
+        val_top1: accuracy on validation, by which its settings were chosen where anything is chosen.
     """
 
     protocol: ProbeProtocol
-    probe: LinearProbe | AttentiveProbe
+    probe: LinearProbe | AttentiveProbe | StudyProbe
     column: int
     num_classes: int
     num_train: int
@@ -67,8 +75,7 @@ def fit_probe(protocol: ProbeProtocol, train: Features, val: Features, column: i
                 f"but the task has {num_classes} classes"
             )
         parts.append((labelled.tokens, labels))
-    fit = fit_attentive if isinstance(protocol.settings, AttentiveSettings) else fit_linear
-    probe = fit(protocol.settings, parts[0], parts[1], num_classes)  # type: ignore[arg-type]
+    probe = _FITS[type(protocol.settings)](protocol.settings, parts[0], parts[1], num_classes)
     correct = probe.logits(parts[1][0]).argmax(1) == parts[1][1]
     return FittedProbe(
         protocol,

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from experiments.probes.attentive import AttentiveSettings
 from experiments.probes.linear import LinearSettings
+from experiments.probes.study import StudySettings
 from vjepa.errors import unknown_name
 from vjepa.storage import digest_json
 
@@ -21,7 +22,7 @@ class ProbeProtocol:
     """
 
     name: str
-    settings: LinearSettings | AttentiveSettings
+    settings: LinearSettings | AttentiveSettings | StudySettings
 
     @cached_property
     def hash(self) -> str:
@@ -39,6 +40,15 @@ PROTOCOLS: dict[str, ProbeProtocol] = {
             "attentive_quick",
             AttentiveSettings(mlp_ratio=0.0, learning_rates=(3e-3, 1e-2), weight_decays=(0.05,), num_steps=400),
         ),
+        # The study's own. They choose nothing, warm nothing up and may collapse: report them beside an honest one.
+        ProbeProtocol("study_attentive", StudySettings()),
+        ProbeProtocol("study_attentive_50_epochs", StudySettings(num_epochs=50)),
+        ProbeProtocol("study_attentive_ucf101", StudySettings(learning_rate=3e-4)),
+        ProbeProtocol("study_attentive_synth", StudySettings(learning_rate=3e-4, batch_size=32)),
+        ProbeProtocol("study_attentive_katha", StudySettings(num_epochs=50, batch_size=32)),
+        ProbeProtocol("study_pooled_attentive", StudySettings(reads="mean")),
+        ProbeProtocol("study_pooled_attentive_50_epochs", StudySettings(reads="mean", num_epochs=50)),
+        ProbeProtocol("study_linear_mean", StudySettings("mean", "linear", num_epochs=50, batch_size=256)),
     )
 }
 

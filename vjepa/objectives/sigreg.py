@@ -23,10 +23,9 @@ KNOTS = tuple(3.0 * j / 16 for j in range(17))
 class SketchedIsotropy(Objective):
     """Sketched isotropic Gaussian regularisation (SIGReg).
 
-    The rows are all context tokens of all masks, n of them on all ranks together. Along each of S random unit
-    directions, x = row . direction and the Epps-Pulley statistic compares characteristic functions,
-    scale * sum_t w(t) [(mean cos(t x) - phi(t))^2 + (mean sin(t x))^2], with phi(t) = w'(t) = exp(-t^2 / 2) and w the
-    trapezoid rule on [-3, 3] times w'. L is its mean over directions.
+    L = mean over directions of scale * sum_t w(t) [(mean cos(t x) - phi(t))^2 + (mean sin(t x))^2], the Epps-Pulley
+    statistic of x = row . direction: the rows are all context tokens of all masks, n of them on all ranks together,
+    along each of S random unit directions; phi(t) = exp(-t^2 / 2), and w is phi times the trapezoid rule on [-3, 3].
 
     Args:
         weight: coefficient; the study uses 1.0.

@@ -1,0 +1,36 @@
+"""Measures how long things take: ``vjepa bench NAME``, one module of this package each.
+
+A benchmark module has ``add_options(parser)`` and ``run(options)``, which yields ``Measurement``s as they are made. To
+add one, write the module and name it in ``BENCHMARKS``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+
+from experiments.bench.timing import machine, table
+
+BENCHMARKS = {
+    "masks": "drawing the masks of a micro-batch, guided and not, on one core",
+    "objectives": "what each term and slot adds to a training step",
+}
+
+
+def main(options: Sequence[str]) -> int:
+    """``vjepa bench NAME``: a JSON line for each case, then a table."""
+    parser = argparse.ArgumentParser("vjepa bench", description=main.__doc__)
+    benches = parser.add_subparsers(dest="bench", required=True, metavar="NAME")
+    shown = argparse.ArgumentDefaultsHelpFormatter
+    modules = {name: import_module(f"{__name__}.{name}") for name in BENCHMARKS}
+    for name, text in BENCHMARKS.items():
+        modules[name].add_options(benches.add_parser(name, help=text, description=text, formatter_class=shown))
+    chosen = parser.parse_args(list(options))
+
+    facts, measured = machine(), []
+    for measurement in modules[chosen.bench].run(chosen):
+        measured.append(measurement)
+        print(measurement.json_line(facts), flush=True)
+    print(table(measured))
+    return 0

@@ -1,0 +1,39 @@
+"""The pages of the documentation that are written from the code: ``vjepa docs``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.docs.page import objectives_page
+from vjepa.errors import UserError
+from vjepa.storage import atomic_write_text
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs"
+PAGES = {"objectives": objectives_page}
+
+
+def main(options: Sequence[str]) -> int:
+    """``vjepa docs``: print a page, write it, or check that it is what the code says."""
+    parser = argparse.ArgumentParser("vjepa docs", description=main.__doc__)
+    parser.add_argument("page", nargs="?", choices=PAGES, default="objectives")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--write", action="store_true", help="write docs/PAGE.md")
+    action.add_argument("--check", action="store_true", help="exit with 1 if docs/PAGE.md is not current")
+    chosen = parser.parse_args(list(options))
+    defects, path = FOLDER / "defects.md", FOLDER / f"{chosen.page}.md"
+    if not defects.is_file():
+        raise UserError(f"{defects}: no such file; pages are written in a checkout of the project")
+    page = PAGES[chosen.page](defects.read_text())
+    if chosen.write:
+        atomic_write_text(path, page)
+        print(f"wrote {path}")
+    elif chosen.check:
+        if not path.is_file() or path.read_text() != page:
+            print(f"{path} is not what the code says: run vjepa docs {chosen.page} --write", file=sys.stderr)
+            return 1
+    else:
+        print(page, end="")
+    return 0
