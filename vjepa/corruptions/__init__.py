@@ -1,22 +1,34 @@
-"""Robustness protocol rob-v1: pure functions on uint8 clips, draws keyed by (data set, video, corruption).
+"""Robustness protocol rob-v1: corruptions of uint8 clips, draws keyed by (data set, video, corruption).
 
-Order of operations where several stages of a pipeline are involved: decode, codec at native resolution,
-temporal blur on source frames, sampling of frames, index maps, resize and crop, pixel corruptions, rounding to
-uint8. Lengths in pixels scale with side/224 and windows in frames with F/16; sigmas, probabilities and rate
-factors do not scale.
+Order of operations, the ``stage`` of a corruption: decode, compression and transmission at the resolution of the
+video (``native``), temporal blur on its frames (``source``), sampling of F frames, freezing, holding and shuffling
+of those (``sampled``), resize and crop, pixels (``model``), rounding to uint8.
+
+A clip that is already sampled and cropped may be given to any of them; then compression acts on the small picture
+(for h264_crf stronger than on the large one that is then reduced, in which artefacts average out), temporal blur
+and frame_rate_fps span frames that are as far apart as the sampling stride, and translation repeats the edge.
+
+Lengths in pixels scale with the shorter side / 224 and windows in frames with F/16; sigmas of noise, probabilities,
+rates and factors do not scale. An image that is shown as a static clip is corrupted as a clip of one frame and then
+repeated.
 """
 
-from vjepa.corruptions.base import SEVERITIES, VERSION, Corruption, keyed_generator
-from vjepa.corruptions.registry import CORRUPTIONS, PROFILES, Profile, corrupt, corruption, profile
+from vjepa.corruptions.base import SEVERITIES, STAGES, VERSION, Corruption, keyed_generator
+from vjepa.corruptions.codec import codec_versions
+from vjepa.corruptions.profiles import PROFILES, Profile, profile
+from vjepa.corruptions.registry import CORRUPTIONS, corrupt, corrupt_batch, corruption
 
 __all__ = [
     "CORRUPTIONS",
     "PROFILES",
     "SEVERITIES",
+    "STAGES",
     "VERSION",
     "Corruption",
     "Profile",
+    "codec_versions",
     "corrupt",
+    "corrupt_batch",
     "corruption",
     "keyed_generator",
     "profile",

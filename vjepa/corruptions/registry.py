@@ -1,51 +1,33 @@
-"""Corruptions and profiles by name, and the one function that applies them."""
+"""Corruptions by name, and the functions that apply them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from vjepa.corruptions.base import VERSION, Corruption, keyed_generator
+from vjepa.corruptions.base import Corruption, keyed_generator
+from vjepa.corruptions.blur import BLUR
+from vjepa.corruptions.camera import CAMERA
 from vjepa.corruptions.codec import CODEC
-from vjepa.corruptions.spatial import SPATIAL
+from vjepa.corruptions.digital import DIGITAL
+from vjepa.corruptions.light import LIGHT
+from vjepa.corruptions.noise import NOISE
+from vjepa.corruptions.order import ORDER
 from vjepa.corruptions.temporal import TEMPORAL
+from vjepa.corruptions.transmission import TRANSMISSION
+from vjepa.corruptions.weather import WEATHER
 from vjepa.errors import UserError, unknown_name
-from vjepa.storage import digest_json
 
-CORRUPTIONS: dict[str, Corruption] = {item.name: item for item in (*SPATIAL, *TEMPORAL, *CODEC)}
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A named list of corruptions and severities.
-
-    Args:
-        name: as it ends the names of summary metrics (``mpc_smoke``).
-        corruptions: names, in the order they are run.
-        severities: run for each.
-    """
-
-    name: str
-    corruptions: tuple[str, ...]
-    severities: tuple[int, ...]
-
-    @property
-    def conditions(self) -> tuple[tuple[str, int], ...]:
-        """Every (corruption, severity)."""
-        return tuple((name, severity) for name in self.corruptions for severity in self.severities)
-
-    @cached_property
-    def hash(self) -> str:
-        """Digest of the protocol version and of all conditions with their parameters."""
-        parameters = [[name, severity, CORRUPTIONS[name].levels[severity - 1]] for name, severity in self.conditions]
-        return digest_json([VERSION, self.name, parameters])
-
-
-PROFILES: dict[str, Profile] = {
-    "smoke": Profile("smoke", ("gaussian_noise", "frame_freeze", "h264_crf"), (3,)),
+CORRUPTIONS: dict[str, Corruption] = {
+    item.name: item
+    for item in (*NOISE, *BLUR, *LIGHT, *WEATHER, *DIGITAL, *CAMERA, *TEMPORAL, *CODEC, *TRANSMISSION, *ORDER)
 }
+
+_PART = 2**24
+"""Most values damaged at once: filters need some 50 bytes for each."""
 
 
 def corruption(name: str) -> Corruption:
@@ -59,37 +41,72 @@ def corruption(name: str) -> Corruption:
     return CORRUPTIONS[name]
 
 
-def profile(name: str) -> Profile:
-    """Look a profile up.
+def corrupt_batch(
+    frames: Tensor,
+    name: str,
+    severity: int,
+    dataset: str,
+    video_ids: Sequence[str],
+    *,
+    independent: bool = False,
+) -> Tensor:
+    """Damage a batch of clips on its device, each reproducibly for its video whatever it is batched with.
+
+    Random numbers are drawn on the CPU and sent to the device; encoders run on the CPU.
+
+    Args:
+        frames: (B, F, H_px, W_px, 3) uint8; not changed.
+        name: corruption.
+        severity: 1 (weakest) to the number of its levels.
+        dataset, video_ids: name the clips; with the corruption they key all random draws.
+        independent: draw anew at every severity, instead of scaling one set of draws.
+
+    Returns:
+        New clips of the same shape and type on the same device.
 
     Raises:
-        UserError: the name is unknown; the nearest one is suggested.
+        UserError: unknown corruption or severity.
+        ValueError: the clips have another shape or type, or there are not as many ids.
     """
-    if name not in PROFILES:
-        raise unknown_name("corruption profile", name, PROFILES)
-    return PROFILES[name]
+    chosen = corruption(name)
+    if isinstance(severity, bool) or not isinstance(severity, int) or not 1 <= severity <= len(chosen.levels):
+        raise UserError(f"corruption {name}: severity {severity!r} does not exist; expected 1 to {len(chosen.levels)}")
+    if frames.dtype != torch.uint8 or frames.ndim != 5 or frames.shape[-1] != 3 or 0 in frames.shape:
+        raise ValueError(
+            f"corruption {name}: expected (B, F, H, W, 3) uint8 clips, got {frames.dtype} {tuple(frames.shape)}"
+        )
+    if isinstance(video_ids, str) or len(video_ids) != len(frames):
+        raise ValueError(f"corruption {name}: {len(frames)} clips need as many video ids, got {video_ids!r}")
+    key = severity if independent else None
+    generators = [keyed_generator(dataset, video_id, name, key) for video_id in video_ids]
+    size = max(1, _PART // frames[0].numel())
+    # Within mixed precision, products would be rounded to eight bits.
+    with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
+        parts = [
+            chosen.run(part, severity, generators[start * size : (start + 1) * size])
+            for start, part in enumerate(frames.split(size))
+        ]
+    return torch.cat(parts)
 
 
-def corrupt(clip: np.ndarray, name: str, severity: int, dataset: str, video_id: str) -> np.ndarray:
-    """Damage a clip, reproducibly for this video.
+def corrupt(
+    clip: np.ndarray, name: str, severity: int, dataset: str, video_id: str, *, independent: bool = False
+) -> np.ndarray:
+    """Damage one clip: ``corrupt_batch`` on a batch of one, in numpy.
 
     Args:
         clip: (F, H_px, W_px, 3) uint8; not changed.
-        name: corruption.
-        severity: 1 (weakest) to the number of its levels.
-        dataset, video_id: name the clip; with the corruption they key all random draws.
+        name, severity, dataset, video_id, independent: as for ``corrupt_batch``.
 
     Returns:
-        A clip of the same shape and type.
+        A new clip of the same shape and type.
 
     Raises:
         UserError: unknown corruption or severity.
         ValueError: the clip has another shape or type.
     """
-    chosen = corruption(name)
-    if isinstance(severity, bool) or not isinstance(severity, int) or not 1 <= severity <= len(chosen.levels):
-        raise UserError(f"corruption {name}: severity {severity!r} does not exist; expected 1 to {len(chosen.levels)}")
-    if clip.dtype != np.uint8 or clip.ndim != 4 or clip.shape[-1] != 3 or 0 in clip.shape:
+    if clip.dtype != np.uint8 or clip.ndim != 4:
         raise ValueError(f"corruption {name}: expected a (F, H, W, 3) uint8 clip, got {clip.dtype} {clip.shape}")
-    generator = keyed_generator(dataset, video_id, name)
-    return chosen.function(clip, chosen.levels[severity - 1], generator)
+    # A copy, because torch does not take views that are flipped or read-only.
+    batch = torch.from_numpy(clip.copy())[None]
+    return corrupt_batch(batch, name, severity, dataset, [video_id], independent=independent)[0].numpy()

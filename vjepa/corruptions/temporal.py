@@ -3,19 +3,91 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from vjepa.corruptions.base import Corruption
+from vjepa.corruptions.base import BatchCorruption, Shape, scaled_frames
+from vjepa.corruptions.filters import GREY, to_uint8
+
+SSV2_RATE = 12
+"""Frames a second of the videos of Something-Something v2."""
+
+_HOLD = (0.12, 0.24, 0.36, 0.48, 0.60)
 
 
-def frame_freeze(clip: np.ndarray, probability: float, generator: np.random.Generator) -> np.ndarray:
+def frame_freeze(frames: Tensor, probability: float, uniform: Tensor) -> Tensor:
     """Replace each frame but the first, with ``probability``, by the frame shown before it.
 
     Source: the freezing rule of Schiappa et al. (arXiv 2207.01398), hold probability 0.12 times the severity.
     """
-    held = generator.random(len(clip)) < probability
-    held[0] = False
-    shown = np.maximum.accumulate(np.where(held, 0, np.arange(len(clip))))
-    return np.asarray(clip[shown])
+    position = torch.arange(frames.shape[1], device=frames.device)
+    shown = torch.where(uniform < probability, 0, position).cummax(1).values
+    return show(frames, shown)
 
 
-TEMPORAL = (Corruption("frame_freeze", "temporal", (0.12, 0.24, 0.36, 0.48, 0.60), frame_freeze),)
+def frame_blackout(frames: Tensor, probability: float, uniform: Tensor) -> Tensor:
+    """Replace each frame, with ``probability``, by mid-grey.
+
+    Source: the protocol's own, with the probabilities of ``frame_freeze``.
+    """
+    return frames.masked_fill((uniform < probability)[:, :, None, None, None], GREY)
+
+
+def frame_rate(frames: Tensor, stride: int) -> Tensor:
+    """Keep every ``stride``-th frame and hold it until the next, so that the clip stays as long.
+
+    Source: the idea of Mini SSV2-C (Yi et al., arXiv 2110.06513); as ``sampling`` the strides of SSv2-P.
+    Differs: relative to the clip, not to seconds.
+    """
+    position = torch.arange(frames.shape[1], device=frames.device)
+    return frames[:, position // stride * stride]
+
+
+def frame_rate_fps(frames: Tensor, rate: float) -> Tensor:
+    """Show a video of 12 frames a second at ``rate`` frames a second, each held until the next.
+
+    Source: Mini SSV2-C.
+    Differs: not compressed on the way (x265 there), and the frames of the clip are taken for consecutive ones.
+    """
+    position = torch.arange(frames.shape[1], device=frames.device)
+    # The first source frame of each output period; whole numbers throughout.
+    period = position * int(rate) // SSV2_RATE
+    return frames[:, -(-period * SSV2_RATE // int(rate))]
+
+
+def temporal_blur(frames: Tensor, half_width: int) -> Tensor:
+    """Average each frame i with its neighbours, over [i - c, i + c), edge frames repeated; c is ``half_width``.
+
+    Source: the motion blur of Mini SSV2-C.
+    Differs: it drops c frames at each end of the video, here they are padded.
+    """
+    num_frames = frames.shape[1]
+    reach = scaled_frames(half_width, num_frames, least=1)
+    position = np.arange(num_frames)[:, None]
+    source = np.clip(position + np.arange(-reach, reach), 0, num_frames - 1)
+    counts = np.zeros((num_frames, num_frames))
+    np.add.at(counts, (position, source), 1.0)
+    # Sums of whole numbers, exact in any order.
+    weights = torch.from_numpy(counts).to(frames.device)
+    total = weights @ frames.flatten(2).double()
+    return to_uint8(total / (2 * reach)).view_as(frames)
+
+
+def show(frames: Tensor, index: Tensor) -> Tensor:
+    """Show frame ``index[b, f]`` of clip b at position f."""
+    return frames[torch.arange(len(frames), device=frames.device)[:, None], index]
+
+
+def per_frame(generator: np.random.Generator, shape: Shape) -> tuple[np.ndarray]:
+    """Draw one uniform number for each frame."""
+    return (generator.random(shape[0]),)
+
+
+TEMPORAL = (
+    BatchCorruption("frame_freeze", "temporal", "sampled", _HOLD, frame_freeze, per_frame),
+    BatchCorruption("frame_blackout", "temporal", "sampled", _HOLD, frame_blackout, per_frame),
+    BatchCorruption("frame_rate", "temporal", "sampled", (2, 3, 4, 6, 8), frame_rate),
+    BatchCorruption("frame_rate_fps", "temporal", "source", (10, 8, 6, 4, 2), frame_rate_fps),
+    BatchCorruption("sampling", "temporal", "sampled", (2, 4, 8, 16, 32), frame_rate),
+    BatchCorruption("temporal_blur", "temporal", "source", (1, 2, 3, 4, 6), temporal_blur),
+)
