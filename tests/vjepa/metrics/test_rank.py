@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from vjepa.metrics import dead_ratio, feature_std, participation_ratio, rankme
+from tests.vjepa.metrics.features import rotation, walsh
+from vjepa.metrics import alpha_req, dead_ratio, feature_std, mean_pairwise_cosine, participation_ratio, rankme
 
-EVERY = (rankme, participation_ratio, feature_std, dead_ratio)
+EVERY = (rankme, participation_ratio, feature_std, dead_ratio, mean_pairwise_cosine)
 
 
 def orthogonal(n: int, d: int) -> Tensor:
@@ -60,6 +61,40 @@ def test_std_and_dead_dimensions() -> None:
     features = torch.tensor([[-1.0, 5.0, -2.0, 0.001], [1.0, 5.0, 2.0, 0.0]])
     assert feature_std(features).item() == pytest.approx((2**0.5 + 2 * 2**0.5 + 0.001 / 2**0.5) / 4, rel=1e-5)
     assert dead_ratio(features).item() == 0.5
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 2.0])
+def test_alpha_of_a_power_law(alpha: float) -> None:
+    decay = torch.arange(1, 64, dtype=torch.float64) ** (-alpha / 2)
+    assert alpha_req(walsh(6) * decay + 9).item() == pytest.approx(alpha, abs=1e-6)
+
+
+def test_alpha_of_a_part_of_the_spectrum() -> None:
+    rank = torch.arange(1, 64, dtype=torch.float64)
+    variance = torch.where(rank <= 20, rank**-1.0, 20.0 * 20**-2.0 * (rank / 20) ** -3)
+    features = walsh(6) * variance.sqrt()
+    assert alpha_req(features, last=20).item() == pytest.approx(1, abs=1e-6)
+    assert alpha_req(features, first=20).item() == pytest.approx(3, abs=1e-6)
+
+
+def test_alpha_leaves_out_directions_that_do_not_vary() -> None:
+    decay = torch.arange(1, 64, dtype=torch.float64).pow(-0.5)
+    decay[30:] = 0
+    assert alpha_req(walsh(6) * decay @ rotation(63)).item() == pytest.approx(1, abs=1e-6)
+    assert alpha_req(torch.full((16, 8), 3.0)).isnan()
+    with pytest.raises(ValueError, match=r"expected 1 <= first < last"):
+        alpha_req(walsh(3), last=8)
+
+
+def test_mean_cosine_between_features() -> None:
+    features = torch.tensor([[2.0, 0], [0, 3], [5, 5]])
+    assert mean_pairwise_cosine(features).item() == pytest.approx((0 + 0.5**0.5 + 0.5**0.5) / 3)
+    assert mean_pairwise_cosine(torch.full((9, 4), 2.0)).item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("value", [0.1, 3.0])
+def test_a_constant_has_no_participation_ratio(value: float) -> None:
+    assert participation_ratio(torch.full((19, 8), value, dtype=torch.float64)) == 0
 
 
 @pytest.mark.parametrize("function", EVERY)

@@ -1,0 +1,81 @@
+"""All label-free comparisons of one representation with its corrupted versions, sharing what they have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vjepa.metrics.drift import centred_drift
+from vjepa.metrics.moments import CHUNK, check_features, mean_feature
+from vjepa.metrics.neighbours import NUM_NEIGHBOURS, jaccard, nearest, own_is_first
+from vjepa.metrics.rank import participation_ratio, rankme
+from vjepa.metrics.similarity import relate, self_similarity
+
+
+@dataclass(frozen=True)
+class Stability:
+    """One condition against the clean features; n clips.
+
+    Args:
+        drift: (n,) centred cosine drift.
+        retrieved: (n,) bool, paired retrieval.
+        jaccard: (n,) overlap of neighbours.
+        cka: debiased linear CKA.
+        rankme, participation_ratio: of the corrupted features.
+    """
+
+    drift: Tensor
+    retrieved: Tensor
+    jaccard: Tensor
+    cka: float
+    rankme: float
+    participation_ratio: float
+
+    def summary(self) -> dict[str, float]:
+        """Means over clips and the rest, by metric name."""
+        return {
+            "centred_drift": self.drift.mean().item(),
+            "paired_retrieval": self.retrieved.double().mean().item(),
+            "neighbour_jaccard": self.jaccard.mean().item(),
+            "cka": self.cka,
+            "rankme": self.rankme,
+            "participation_ratio": self.participation_ratio,
+        }
+
+
+class StabilityReference:
+    """Clean features with everything that does not depend on the corruption.
+
+    Args:
+        clean: (n, d), n > k and n >= 4; kept, not copied.
+        k: neighbours of the overlap, >= 1.
+        chunk: clips at a time.
+
+    Raises:
+        ValueError: too few clips.
+    """
+
+    def __init__(self, clean: Tensor, k: int = NUM_NEIGHBOURS, chunk: int = CHUNK) -> None:
+        check_features(clean, rows=max(4, k + 1))
+        self.clean, self.k, self.chunk = clean, k, chunk
+        self.mean = mean_feature(clean, chunk)
+        self.norm = self_similarity(clean, self.mean, chunk=chunk)
+        self.neighbours = nearest(clean, clean, k + 1, self.mean, chunk).without_self().index
+
+    @torch.no_grad()
+    def compare(self, corrupted: Tensor) -> Stability:
+        """Compare with features (n, d) of the same clips, corrupted."""
+        check_features(self.clean, corrupted)
+        found = nearest(corrupted, self.clean, self.k + 1, self.mean, self.chunk)
+        mean = mean_feature(corrupted, self.chunk)
+        norm = self_similarity(corrupted, mean, chunk=self.chunk)
+        return Stability(
+            drift=centred_drift(self.clean, corrupted, self.mean, self.chunk),
+            retrieved=own_is_first(found),
+            jaccard=jaccard(self.neighbours, found.without_self().index),
+            cka=relate(self.clean, corrupted, (self.mean, mean), self.norm, norm, chunk=self.chunk).item(),
+            rankme=rankme(corrupted).item(),
+            participation_ratio=participation_ratio(corrupted).item(),
+        )
