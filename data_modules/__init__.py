@@ -9,27 +9,38 @@ if TYPE_CHECKING:
     from data_modules.base import ClipDataModule
     from data_modules.clips import ClipDataset, Task
     from data_modules.decode import BrokenVideo, decode_video
+    from data_modules.diving48 import Diving48DataModule
     from data_modules.glyphs.datamodule import GlyphsDataModule
+    from data_modules.imagenet100 import ImageNet100DataModule
     from data_modules.kathabench.datamodule import KathaBenchDataModule
     from data_modules.list_datamodule import VideoListDataModule
     from data_modules.lists import ListSource
+    from data_modules.mixed import MixedDataModule, MixturePart
     from data_modules.order import ShardSampler, StepSampler, WeightedStepSampler
     from data_modules.sampling import FrameSampling
+    from data_modules.ssv2 import SSv2DataModule
     from data_modules.synth.datamodule import SynthDataModule
+    from data_modules.ucf101 import UCF101DataModule
     from data_modules.videos import VideoDataset, VideoFile
 
 __all__ = [
     "BrokenVideo",
     "ClipDataModule",
     "ClipDataset",
+    "Diving48DataModule",
     "FrameSampling",
     "GlyphsDataModule",
+    "ImageNet100DataModule",
     "KathaBenchDataModule",
     "ListSource",
+    "MixedDataModule",
+    "MixturePart",
+    "SSv2DataModule",
     "ShardSampler",
     "StepSampler",
     "SynthDataModule",
     "Task",
+    "UCF101DataModule",
     "VideoDataset",
     "VideoFile",
     "VideoListDataModule",
@@ -41,14 +52,20 @@ _HOME = {
     "BrokenVideo": "data_modules.decode",
     "ClipDataModule": "data_modules.base",
     "ClipDataset": "data_modules.clips",
+    "Diving48DataModule": "data_modules.diving48",
     "FrameSampling": "data_modules.sampling",
     "GlyphsDataModule": "data_modules.glyphs.datamodule",
+    "ImageNet100DataModule": "data_modules.imagenet100",
     "KathaBenchDataModule": "data_modules.kathabench.datamodule",
     "ListSource": "data_modules.lists",
+    "MixedDataModule": "data_modules.mixed",
+    "MixturePart": "data_modules.mixed",
+    "SSv2DataModule": "data_modules.ssv2",
     "ShardSampler": "data_modules.order",
     "StepSampler": "data_modules.order",
     "SynthDataModule": "data_modules.synth.datamodule",
     "Task": "data_modules.clips",
+    "UCF101DataModule": "data_modules.ucf101",
     "VideoDataset": "data_modules.videos",
     "VideoFile": "data_modules.videos",
     "VideoListDataModule": "data_modules.list_datamodule",

@@ -80,6 +80,34 @@ class CentreView:
 
 
 @dataclass(frozen=True)
+class SideViews:
+    """Several squares of a frame whose short side has been resized, evenly spaced along its long side.
+
+    Three are the two ends and the centre; one is the centre, as ``CentreView`` has it.
+
+    Args:
+        frame_height, frame_width: of the frame in pixels.
+        size: height and width of a square.
+        count: V, >= 1.
+    """
+
+    frame_height: int
+    frame_width: int
+    size: int
+    count: int
+
+    def __call__(self, image: Image) -> Image:
+        """(H, W, 3) -> (V, size, size, 3) uint8."""
+        short = min(self.frame_height, self.frame_width)
+        height, width = self.frame_height * self.size // short, self.frame_width * self.size // short
+        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        places = np.arange(self.count) / (self.count - 1) if self.count > 1 else np.array([0.5])
+        tops, lefts = (places * (height - self.size)).astype(int), (places * (width - self.size)).astype(int)
+        squares = [resized[top : top + self.size, left : left + self.size] for top, left in zip(tops, lefts)]
+        return np.asarray(np.stack(squares), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """Random resized crop, the same for all frames of a clip, and a horizontal flip with probability 1/2.
 

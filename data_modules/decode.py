@@ -70,7 +70,7 @@ def decode_video(path: Path | str, num_frames: int | None = None) -> NDArray[np.
         BrokenVideo: the file is missing, empty, not a video, truncated, corrupt or of another length.
     """
     path = Path(path)
-    frames = _decode(path)
+    frames = np.stack(list(decode_frames(path)))
     if num_frames is not None and len(frames) != num_frames:
         raise BrokenVideo(path, f"has {len(frames)} frames, expected {num_frames}")
     return frames
@@ -93,12 +93,18 @@ def decode_uniform(path: Path | str, num_frames: int) -> NDArray[np.uint8]:
     return frames[uniform_indices(len(frames), num_frames)]
 
 
+# FFmpeg decodes the first frame when it opens a file, to learn what the headers may not say; with no decoder it cannot.
+_NO_LOOK_AHEAD = {"codec_whitelist": "none"}
+
+
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(path: Path, look_ahead: bool = True) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a file's first video stream for one decoder thread; whatever fails until it closes is a ``BrokenVideo``.
 
     Args:
         path: the file.
+        look_ahead: whether to decode the first frame or frames meanwhile; without, a tenth of the time to read a clip
+            of a short file is saved, and the stream does not know how far its decoder reorders frames.
 
     Yields:
         The container and the stream.
@@ -108,7 +114,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     check_readable(path)
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options={} if look_ahead else _NO_LOOK_AHEAD) as container:
             if not container.streams.video:
                 raise BrokenVideo(path, "has no video stream")
             stream = container.streams.video[0]
@@ -155,27 +161,46 @@ def announces_frames(container: InputContainer) -> bool:
     return "mp4" in container.format.name
 
 
-def _decode(path: Path) -> NDArray[np.uint8]:
+def check_whole(path: Path, container: InputContainer, stream: VideoStream, num_packets: int) -> None:
+    """Raise ``BrokenVideo`` if a stream that was read to its end held fewer packets than the file announces."""
+    # Unlike the number of frames in the header, the index leaves out what an edit list takes away.
+    announced = len(stream.index_entries)
+    if announces_frames(container) and num_packets < announced:
+        raise BrokenVideo(path, f"is truncated: {num_packets} of {announced} announced frames are in the file")
+
+
+def decode_frames(path: Path | str) -> Iterator[NDArray[np.uint8]]:
+    """Decode the frames of a video one after the other.
+
+    Args:
+        path: the file.
+
+    Yields:
+        (H, W, 3) uint8, RGB, upright, in the order in which the decoder emits them: presentation order, also where the
+        file's timestamps lie.
+
+    Raises:
+        BrokenVideo: as ``decode_video``, perhaps after the last frame.
+    """
+    path = Path(path)
     reformatter = VideoReformatter()
-    images: list[NDArray[np.uint8]] = []
+    shape, num_frames = None, 0
     with open_video(path) as (container, stream):
         packets = list(container.demux(stream))
-        held = sum(packet.size > 0 for packet in packets)
-        counted = announces_frames(container)
-        if counted and held < stream.frames:
-            raise BrokenVideo(path, f"is truncated: {held} of {stream.frames} announced frames are in the file")
+        check_whole(path, container, stream, sum(packet.size > 0 for packet in packets))
         for packet in packets:
             for frame in packet.decode():
                 if frame.is_corrupt:
-                    raise BrokenVideo(path, f"frame {len(images)} is corrupt")
+                    raise BrokenVideo(path, f"frame {num_frames} is corrupt")
                 image = upright_rgb(frame, reformatter).copy()
-                if images and image.shape != images[0].shape:
-                    raise BrokenVideo(path, f"changes size from {images[0].shape} to {image.shape}")
-                images.append(image)
+                if shape is not None and image.shape != shape:
+                    raise BrokenVideo(path, f"changes size from {shape} to {image.shape}")
+                shape = image.shape
+                num_frames += 1
+                yield image
         wanted = sum(packet.size > 0 and not packet.is_discard for packet in packets)
-    if not images:
+        is_exact = announces_frames(container)
+    if not num_frames:
         raise BrokenVideo(path, "has no frames")
-    if counted and len(images) < wanted:
-        raise BrokenVideo(path, f"only {len(images)} of {wanted} frames can be decoded")
-    # The decoder emits frames in display order; sorting by pts would scramble files whose timestamps lie.
-    return np.stack(images)
+    if is_exact and num_frames < wanted:
+        raise BrokenVideo(path, f"only {num_frames} of {wanted} frames can be decoded")

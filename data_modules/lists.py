@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_modules.roots import data_root, inside_root
 from vjepa.errors import UserError
+
+__all__ = ["ListEntry", "ListSource", "data_root", "read_list", "split_validation"]
 
 _MAX_LABEL = 99_999
 
@@ -24,11 +26,17 @@ class ListSource:
         weight: share of training clips, relative to the other lists, >= 0.
         task: name of the task that the labels answer. None is ``label`` beside a single training list; in a mixture,
             where each list may count its own classes, labels without a name are not used.
+        num_classes: labels must lie below it; None takes any.
     """
 
     path: str
     weight: float = 1.0
     task: str | None = None
+    num_classes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_classes is not None and self.num_classes < 1:
+            raise UserError(f"{self.path}: num_classes is {self.num_classes}; expected 1 or more")
 
 
 @dataclass(frozen=True)
@@ -44,23 +52,7 @@ class ListEntry:
     label: int
 
 
-def data_root(root: str | None) -> Path:
-    """Return the folder that holds the data sets: ``root``, else DATA_ROOT.
-
-    Raises:
-        UserError: neither is set, or it is no folder.
-    """
-    chosen = root or os.environ.get("DATA_ROOT")
-    if not chosen:
-        raise UserError("DATA_ROOT is not set: set it, or root of the data module, to the folder of your data sets")
-    path = Path(chosen).expanduser().absolute()
-    if not path.is_dir():
-        name = "root" if root else "DATA_ROOT"
-        raise UserError(f"{name} is {path}: no such folder; set it to the folder of your data sets")
-    return path
-
-
-def read_list(path: Path, root: Path) -> tuple[ListEntry, ...]:
+def read_list(path: Path, root: Path, num_classes: int | None = None) -> tuple[ListEntry, ...]:
     """Read a list file.
 
     A line is ``path label``; where that fails, ``path::label``. There is no header; empty lines are skipped.
@@ -68,6 +60,7 @@ def read_list(path: Path, root: Path) -> tuple[ListEntry, ...]:
     Args:
         path: the list file.
         root: the data root; no entry may lie outside.
+        num_classes: labels must lie below it; None takes any.
 
     Returns:
         The entries in order.
@@ -90,8 +83,8 @@ def read_list(path: Path, root: Path) -> tuple[ListEntry, ...]:
         if not line.strip():
             continue
         where = f"{path}, line {number}"
-        name, label = _parse(line.strip(), where)
-        name = _inside(name, root, where)
+        name, label = _parse(line.strip(), where, _MAX_LABEL if num_classes is None else num_classes - 1)
+        name = inside_root(name, root, where)
         if name in entries:
             raise UserError(f"{where}: {name} is on line {first_line[name]} already; list a file once")
         entries[name], first_line[name] = ListEntry(name, label), number
@@ -121,23 +114,14 @@ def split_validation(labels: Sequence[int], ratio: float, seed: int) -> NDArray[
     return chosen
 
 
-def _parse(line: str, where: str) -> tuple[str, int]:
+def _parse(line: str, where: str, most: int) -> tuple[str, int]:
     for parts in (line.rsplit(maxsplit=1), line.rsplit("::", 1)):
         if len(parts) == 2:
             try:
                 label = int(parts[1])
             except ValueError:
                 continue
-            if not -1 <= label <= _MAX_LABEL:
-                raise UserError(f"{where}: label {label}; expected 0 to {_MAX_LABEL}, or -1 for none")
+            if not -1 <= label <= most:
+                raise UserError(f"{where}: label {label}; expected 0 to {most}, or -1 for none")
             return parts[0].strip().strip('"'), label
     raise UserError(f"{where}: {line!r}; expected 'path label' with a whole number as label, and no header")
-
-
-def _inside(name: str, root: Path, where: str) -> str:
-    path = PurePosixPath(name)
-    if path.is_absolute() and path.is_relative_to(root.as_posix()):
-        path = path.relative_to(root.as_posix())
-    if not name or path.is_absolute() or ".." in path.parts or path == PurePosixPath("."):
-        raise UserError(f"{where}: {name!r} is not a path inside the data root {root}")
-    return path.as_posix()

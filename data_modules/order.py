@@ -135,6 +135,7 @@ class WeightedStepSampler(EndlessSampler):
     Args:
         sizes, weights: of the sources, as ``clip_weights``.
         batch_size, seed, rank, world, first_batch: as ``EndlessSampler``.
+        kinds: of the sources; a global batch then holds one kind, which is drawn by weight too. None mixes all.
 
     Raises:
         UserError: a value is out of range.
@@ -152,18 +153,28 @@ class WeightedStepSampler(EndlessSampler):
         rank: int = 0,
         world: int = 1,
         first_batch: int = 0,
+        kinds: Sequence[int] | None = None,
     ) -> None:
         super().__init__(batch_size, seed, rank, world, first_batch)
-        self._cumulative = np.cumsum(clip_weights(sizes, weights))
+        by_clip = clip_weights(sizes, weights)
+        kind_of_clip = np.repeat(np.zeros(len(sizes), np.int64) if kinds is None else np.asarray(kinds), sizes)
+        # One entry per kind: its clips, and the sums of their weights.
+        self._clips = [np.flatnonzero(kind_of_clip == kind) for kind in np.unique(kind_of_clip)]
+        self._sums = [np.cumsum(by_clip[clips]) for clips in self._clips]
 
     def batch(self, number: int) -> list[int]:
         """Return the indices of batch ``number`` (counted from 0) of this rank."""
-        bits = np.random.Philox(np.random.SeedSequence([self.seed, number]))
-        drawn = np.random.Generator(bits).random(self.batch_size * self.world)
-        mine = drawn[self.rank * self.batch_size : (self.rank + 1) * self.batch_size]
-        # Rounding may leave the last sum a hair off 1.
-        places = np.searchsorted(self._cumulative, mine * self._cumulative[-1], side="right")
-        return [int(index) for index in places]
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, number])))
+        drawn = rng.random(1 + self.batch_size * self.world)
+        kind = _pick(np.cumsum([sums[-1] for sums in self._sums]), drawn[:1])[0]
+        first = 1 + self.rank * self.batch_size
+        places = _pick(self._sums[kind], drawn[first : first + self.batch_size])
+        return [int(index) for index in self._clips[kind][places]]
+
+
+def _pick(sums: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the places where uniform draws fall among cumulative weights, whatever their total."""
+    return np.searchsorted(sums, drawn * sums[-1], side="right")
 
 
 class ShardSampler(DistributedSampler[int]):

@@ -11,10 +11,11 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from data_modules.decode import BrokenVideo, announces_frames
+from data_modules.decode import BrokenVideo, check_whole
 
-# Codecs whose packets show exactly one frame each.
-_ONE_FRAME_A_PACKET = {"h264", "hevc", "vp9", "av1", "libdav1d", "mpeg4"}
+# Codecs whose packets show exactly one frame each; the second kind never in another order than that of the packets.
+_REORDERING = {"h264", "hevc", "mpeg4"}
+_IN_ORDER = {"vp9", "av1", "libdav1d"}
 # Containers that state the display time of every packet.
 _TIMED = ("mp4", "matroska")
 _VOP_START, _GROUP_START = b"\x00\x00\x01\xb6", b"\x00\x00\x01\xb3"
@@ -34,6 +35,7 @@ class PacketIndex:
         ranks: P numbers: which frame of the video a packet shows; -1 for one that an edit list hides. Empty where
             the file does not tell, so that only decoding from its start does.
         keys: P flags: decoding can start here.
+        spare: P flags: no other packet needs this one, for sure.
         num_frames: frames that the packets promise; decoding has the last word.
         native_fps: average rate in frames per second, 0 if the file states none.
     """
@@ -41,6 +43,7 @@ class PacketIndex:
     packets: tuple[Packet, ...]
     ranks: tuple[int, ...]
     keys: tuple[bool, ...]
+    spare: tuple[bool, ...]
     num_frames: int
     native_fps: float
 
@@ -50,15 +53,16 @@ class PacketIndex:
         return found[-1] if found else 0
 
 
-def index_packets(path: Path, container: InputContainer, stream: VideoStream) -> PacketIndex:
+def index_packets(path: Path, container: InputContainer, stream: VideoStream, look_ahead: bool = True) -> PacketIndex:
     """Read all packets of a freshly opened stream and work out their display order.
 
     Args:
         path: of the file, for messages.
-        container, stream: as ``open_video`` yields them.
+        container, stream, look_ahead: as with ``open_video``.
 
     Returns:
-        The index; its ``ranks`` are empty unless they are beyond doubt.
+        The index; its ``ranks`` are empty unless they are beyond doubt. Looking ahead makes them known for H.264
+        without bidirectional pictures, and unknown for MPEG-4 in AVI, whose packets are then as the file has them.
 
     Raises:
         BrokenVideo: no packet, or fewer than the file announces.
@@ -66,30 +70,40 @@ def index_packets(path: Path, container: InputContainer, stream: VideoStream) ->
     packets = [packet for packet in container.demux(stream) if packet.size > 0]
     if not packets:
         raise BrokenVideo(path, "has no frames")
-    if announces_frames(container) and len(packets) < stream.frames:
-        raise BrokenVideo(path, f"is truncated: {len(packets)} of {stream.frames} announced frames are in the file")
+    check_whole(path, container, stream, len(packets))
     rate = stream.average_rate or stream.guessed_rate
     fps = float(rate) if rate else 0.0
-    num_shown = sum(not packet.is_discard for packet in packets)
     codec = stream.codec_context
-    if codec.name == "mpeg4" and container.format.name == "avi":
-        packets = _unpacked(packets, stream)
-        kinds, headers = zip(*map(_parse_vop, packets))
-        ranks = () if any(packet.size <= _MAX_EMPTY_VOP for packet in packets) else _ranks_by_kind(kinds)
-        # A picture without the headers of the first, which name the encoder, would be decoded in another way.
-        keys = tuple(kind == _INTRA and header == headers[0] for kind, header in zip(kinds, headers))
-        return PacketIndex(tuple(packets), ranks, keys, len(packets), fps)
+    if codec.name == "mpeg4" and container.format.name == "avi" and not look_ahead:
+        return _index_of_kinds(_unpacked(packets, stream), fps)
     keys = tuple(packet.is_keyframe for packet in packets)
-    timed = any(name in container.format.name for name in _TIMED) and codec.name in _ONE_FRAME_A_PACKET
-    ranks = _ranks_by_time(packets, codec.has_b_frames) if timed and keys[0] else ()
-    return PacketIndex(tuple(packets), ranks, keys, num_shown, fps)
+    ranks: tuple[int, ...] = ()
+    if keys[0] and any(name in container.format.name for name in _TIMED):
+        if codec.name in _REORDERING:
+            ranks = _ranks_by_time(packets, not look_ahead or codec.has_b_frames)
+        elif codec.name in _IN_ORDER:
+            ranks = _ranks_by_time(packets, False)
+    num_shown = sum(not packet.is_discard for packet in packets)
+    if not num_shown:
+        raise BrokenVideo(path, "has no frames")
+    return PacketIndex(tuple(packets), ranks, keys, (False,) * len(packets), num_shown, fps)
 
 
-def _ranks_by_time(packets: list[Packet], reorders: bool) -> tuple[int, ...]:
+def _index_of_kinds(packets: list[Packet], fps: float) -> PacketIndex:
+    """Index MPEG-4 pictures, whose container states neither display times nor, in truth, key frames."""
+    kinds, headers = zip(*map(_parse_vop, packets))
+    ranks = () if any(packet.size <= _MAX_EMPTY_VOP for packet in packets) else _ranks_by_kind(kinds)
+    # A picture without the headers of the first, which name the encoder, would be decoded in another way.
+    keys = tuple(kind == _INTRA and header == headers[0] for kind, header in zip(kinds, headers))
+    spare = tuple(kind == _BIDIRECTIONAL for kind in kinds)
+    return PacketIndex(tuple(packets), ranks, keys, spare, len(packets), fps)
+
+
+def _ranks_by_time(packets: list[Packet], may_reorder: bool) -> tuple[int, ...]:
     times = [packet.pts for packet in packets if packet.pts is not None]
     if len(set(times)) < len(packets):
         return ()
-    if reorders and times == sorted(times):
+    if may_reorder and times == sorted(times):
         return ()  # a stream that reorders frames, with times that do not: they are not display times
     if times[0] > min(times):
         return ()  # frames before the first key frame, which the decoder may show or not
@@ -126,6 +140,9 @@ def _unpacked(packets: list[Packet], stream: VideoStream) -> list[Packet]:
 
 def _parse_vop(packet: Packet) -> tuple[int | None, bytes]:
     """Return the kind of a picture and the headers in front of it, without the time code of its group."""
+    head = bytes(memoryview(packet)[:5])
+    if head[:4] == _VOP_START and len(head) == 5:
+        return head[4] >> 6, b""
     data = bytes(packet)
     start = data.find(_VOP_START)
     if not 0 <= start < len(data) - 4:

@@ -9,11 +9,13 @@ is missing, out of turn or damaged sends the reader back to the start of the fil
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -48,28 +50,32 @@ def read_clip(path: Path | str, choose: Choose, view_of: Callable[[int, int], Vi
         UserError: a frame number is out of range.
     """
     path = Path(path)
-    num_frames = None
-    try:
-        with open_video(path) as (container, stream):
-            index = index_packets(path, container, stream)
-            if index.ranks:
-                return _read_by_rank(stream, index, _Wanted(path, choose, index, None, view_of))
-    except (_Doubt, BrokenVideo) as doubt:
-        # A file that cannot be opened or is cut short fails the same way again, with the better message.
-        if isinstance(doubt, BrokenVideo) and not isinstance(doubt.__cause__, av.FFmpegError):
-            raise
+    count, look_ahead, trust = None, False, True
     while True:
-        with open_video(path) as (container, stream):
-            index = index_packets(path, container, stream)
-            wanted = _Wanted(path, choose, index, num_frames, view_of)
-            found = _read_in_order(stream, index, wanted)
-            if found == wanted.num_frames:
-                return wanted.result()
-            if not found:
-                raise BrokenVideo(path, "has no frames")
-            if (announces_frames(container) and found < wanted.num_frames) or num_frames is not None:
-                raise BrokenVideo(path, f"only {found} of {wanted.num_frames} frames can be decoded")
-        num_frames = found
+        try:
+            with open_video(path, look_ahead) as (container, stream):
+                index = index_packets(path, container, stream, look_ahead)
+                if not (index.ranks or look_ahead):
+                    raise _Doubt
+                in_order = not (index.ranks and trust)
+                wanted = _Wanted(path, choose, index, count, in_order, view_of)
+                if not in_order:
+                    for number, frame in decode_by_rank(stream, index, wanted.slots):
+                        wanted.take(number, frame)
+                    return wanted.result()
+                found = _read_in_order(stream, index, wanted)
+                is_exact = announces_frames(container)
+        except _Doubt:
+            # Once more with all that can be known of the file, then without.
+            look_ahead, trust = True, not look_ahead
+            continue
+        if found == wanted.num_frames and not wanted.must_count:
+            return wanted.result()
+        if not found:
+            raise BrokenVideo(path, "has no frames")
+        if count is not None or (is_exact and found < wanted.num_frames):
+            raise BrokenVideo(path, f"only {found} of {wanted.num_frames} frames can be decoded")
+        count, trust = found, False
 
 
 def read_frames(
@@ -80,7 +86,7 @@ def read_frames(
 
 
 class _Doubt(Exception):
-    """The frames did not come as the index says."""
+    """The packets do not tell the order of the frames, or the frames did not come as they tell."""
 
 
 class _Wanted:
@@ -92,24 +98,26 @@ class _Wanted:
         choose: Choose,
         index: PacketIndex,
         num_frames: int | None,
+        in_order: bool,
         view_of: Callable[[int, int], View] | None,
     ) -> None:
         self.path = path
         self.num_frames = index.num_frames if num_frames is None else num_frames
         indices = choose(self.num_frames, index.native_fps)
+        # Only a count that a first pass has made is certain where packets may hold more or less than a frame.
+        self.must_count = False
         if len(indices) == 0 or indices.min() < 0 or indices.max() >= self.num_frames:
-            raise UserError(f"{path}: frames {indices.tolist()} were asked for; it has {self.num_frames}")
+            if num_frames is not None or not in_order:
+                raise UserError(f"{path}: frames {indices.tolist()} were asked for; it has {self.num_frames}")
+            self.must_count, indices = True, np.array([], dtype=np.int64)
         unique, self._order = np.unique(indices, return_inverse=True)
-        self._slots = {int(number): slot for slot, number in enumerate(unique)}
-        self.first, self.last = int(unique[0]), int(unique[-1])
+        self.slots = {int(number): slot for slot, number in enumerate(unique)}
+        self.last = int(unique[-1]) if len(unique) else self.num_frames
         self._view_of = view_of
         self._view: View | None = None
         self._shape: tuple[int, ...] | None = None
         self._frames: NDArray[np.uint8] | None = None
         self.num_missing = len(unique)
-
-    def __contains__(self, number: int) -> bool:
-        return number in self._slots
 
     def take(self, number: int, frame: VideoFrame) -> None:
         image = upright_rgb(frame, _reformatter())
@@ -120,31 +128,44 @@ class _Wanted:
             raise BrokenVideo(self.path, f"changes size from {self._shape} to {image.shape}")
         seen = image if self._view is None else self._view(image)
         if self._frames is None:
-            self._frames = np.empty((len(self._slots), *seen.shape), dtype=np.uint8)
-        self._frames[self._slots[number]] = seen
+            self._frames = np.empty((len(self.slots), *seen.shape), dtype=np.uint8)
+        self._frames[self.slots[number]] = seen
         self.num_missing -= 1
 
     def result(self) -> NDArray[np.uint8]:
         assert self._frames is not None
-        in_order = np.array_equal(self._order, np.arange(len(self._slots)))
+        in_order = np.array_equal(self._order, np.arange(len(self.slots)))
         return self._frames if in_order else self._frames[self._order]
 
 
-def _read_by_rank(stream: VideoStream, index: PacketIndex, wanted: _Wanted) -> NDArray[np.uint8]:
+def decode_by_rank(
+    stream: VideoStream, index: PacketIndex, numbers: Collection[int]
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Decode what is needed to see some frames of a freshly opened stream whose index has ranks.
+
+    Args:
+        stream, index: as ``open_video`` and ``index_packets`` give them.
+        numbers: of the frames, at least one, all in the video.
+
+    Yields:
+        Number and frame, ascending; fewer if frames do not come as the index says, which ends in an error.
+    """
     codec = stream.codec_context
-    start = index.start(wanted.first)
-    stop = max(place for place, rank in enumerate(index.ranks) if rank in wanted) + 1
-    shown, skipping = -1, None
+    start = index.start(min(numbers))
+    stop = max(place for place, rank in enumerate(index.ranks) if rank in numbers) + 1
+    shown, skipping, num_missing = -1, None, len(numbers)
     for place in (*range(start, stop), None):
         if place is None:
             packet = None  # the decoder hands out the frames it has held back
         else:
             packet, rank = index.packets[place], index.ranks[place]
+            if index.spare[place] and rank not in numbers:
+                continue
             packet.pts = rank
-            if skipping != (rank not in wanted):
-                skipping = rank not in wanted
+            if skipping != (rank not in numbers):
+                skipping = rank not in numbers
                 codec.skip_frame = "NONREF" if skipping else "DEFAULT"
-        for frame in codec.decode(packet):
+        for frame in _decoded(codec, packet):
             if frame.pts is None or frame.pts <= shown:
                 raise _Doubt
             if frame.pts < index.ranks[start]:
@@ -154,11 +175,18 @@ def _read_by_rank(stream: VideoStream, index: PacketIndex, wanted: _Wanted) -> N
             if frame.is_corrupt:
                 raise _Doubt
             shown = frame.pts
-            if shown in wanted:
-                wanted.take(shown, frame)
-    if wanted.num_missing:
+            if shown in numbers:
+                num_missing -= 1
+                yield shown, frame
+    if num_missing:
         raise _Doubt
-    return wanted.result()
+
+
+def _decoded(codec: VideoCodecContext, packet: Packet | None) -> list[VideoFrame]:
+    try:
+        return codec.decode(packet)
+    except av.FFmpegError as error:
+        raise _Doubt from error
 
 
 def _read_in_order(stream: VideoStream, index: PacketIndex, wanted: _Wanted) -> int:
@@ -168,7 +196,7 @@ def _read_in_order(stream: VideoStream, index: PacketIndex, wanted: _Wanted) -> 
         for frame in stream.codec_context.decode(packet):
             if frame.is_corrupt:
                 raise BrokenVideo(wanted.path, f"frame {number} is corrupt")
-            if number in wanted:
+            if number in wanted.slots:
                 wanted.take(number, frame)
             number += 1
         # The last frame of all is wanted only as such, so then the number must be right.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data_modules.augment import Augmentation, CentreView
-from data_modules.broken import BrokenLog
 from data_modules.clips import ClipDataset, Task
 from data_modules.decode import BrokenVideo, uniform_indices
 from data_modules.images import is_image, read_image
 from data_modules.reader import Choose, View, read_clip
 from data_modules.sampling import FrameSampling
+from data_modules.truncated import cut_short
+from data_modules.watch import reading
 from vjepa.errors import UserError
 from vjepa.latents import Clip
 
@@ -47,12 +47,13 @@ class VideoDataset(ClipDataset):
     """Clips of video and image files, decoded on demand.
 
     ``fetch`` gives evaluation clips: frames by ``evaluation`` over the whole video, short side resized, centre crop; a
-    broken file is an error. ``fetch_training`` gives training clips: frames by ``sampling``, views by ``augmentation``;
-    a broken file is listed in ``broken`` and replaced by another of its group. Which frames, which view and which
-    replacement are functions of (seed, draw, file) alone.
+    broken file is left out. ``fetch_training`` gives training clips: frames by ``sampling``, views by ``augmentation``;
+    a broken file is replaced by another of its group. Which frames, which view and which replacement are functions of
+    (seed, draw, file) alone. Both list the file in ``broken``. A file that was cut short is broken to evaluation;
+    training uses what is left where a clip fits in.
 
-    An image is a still video of ``num_frames`` equal frames, since a batch has one number of frames; a data set of
-    images only yields clips of one frame.
+    An image is a still video of F equal frames, since a batch has one number of frames. It is a clip of one frame in a
+    data set of images only and, with ``single_images``, in a batch of images only.
 
     Args:
         files: n files, n >= 1.
@@ -65,6 +66,7 @@ class VideoDataset(ClipDataset):
         seed: of the random choices, >= 0.
         evaluation: from (frames in the video, F) to frame numbers; a function of a module.
         group_sizes: sizes of the runs of files that replace one another, with sum n; None is one group.
+        single_images: whether a batch of images only has one frame; groups must then hold one kind of file.
 
     Raises:
         UserError: no files, labels that do not match the tasks, a repeated id or another F.
@@ -82,6 +84,7 @@ class VideoDataset(ClipDataset):
         seed: int = 0,
         evaluation: Callable[[int, int], NDArray[np.int64]] = uniform_indices,
         group_sizes: Sequence[int] | None = None,
+        single_images: bool = False,
     ) -> None:
         sizes = [len(files)] if group_sizes is None else list(group_sizes)
         _check(files, tasks, split, num_frames, size, sampling, sizes)
@@ -90,8 +93,7 @@ class VideoDataset(ClipDataset):
         self.paths = tuple(str(file.path) for file in files)
         self.sampling, self.augmentation, self.evaluation = sampling, augmentation, evaluation
         self.size, self.seed = size, seed
-        self.num_frames = 1 if all(map(is_image, self.paths)) else num_frames
-        self.broken = BrokenLog()
+        self._single_images = single_images or all(map(is_image, self.paths))
         self._clip_frames = num_frames
         self._bounds = (0, *accumulate(sizes))
 
@@ -101,7 +103,7 @@ class VideoDataset(ClipDataset):
         Raises:
             BrokenVideo: a file is broken; it is never replaced.
         """
-        return torch.stack([self._read_whole(int(index)) for index in indices])
+        return self._stack([self._read_whole(int(index)) for index in indices])
 
     def fetch_training(self, indices: Sequence[int], draws: Sequence[int]) -> Clip:
         """Return a batch of training clips.
@@ -118,26 +120,23 @@ class VideoDataset(ClipDataset):
         """
         pairs = [self._draw(int(index), int(draw)) for index, draw in zip(indices, draws, strict=True)]
         used = torch.tensor([index for index, _ in pairs], dtype=torch.int64)
-        return Clip(torch.stack([frames for _, frames in pairs]), used, self.labels[used])
-
-    def missing(self, indices: Sequence[int]) -> list[str]:
-        """Return the ids of those files that do not exist."""
-        return [self.video_ids[index] for index in indices if not os.path.isfile(self.paths[index])]
+        return Clip(self._stack([frames for _, frames in pairs]), used, self.labels[used])
 
     def _draw(self, index: int, draw: int) -> tuple[int, Tensor]:
         """Return the file that a draw ends up with, and its training clip."""
+        first: BrokenVideo | None = None
+        # A file that was broken for another draw is tried again, since only its end may be missing: what a draw gives
+        # must not depend on what this process met before.
         for candidate in self._candidates(index, draw):
-            name = self.video_ids[candidate]
-            if name in self.broken:
-                continue
             try:
                 return candidate, self._read_random(candidate, draw)
             except BrokenVideo as error:
-                self.broken.add(name, error)
-        reason = self.broken.reasons[self.video_ids[index]]
+                first = first or error
+                self.broken.add(self.video_ids[candidate], error)
+        assert first is not None
         raise UserError(
-            f"{self.paths[index]}: {reason}; the files that could replace it ({_REPLACEMENTS} were tried, or all there "
-            "are) are broken too: check the data root and the files"
+            f"{first}; the files that could replace it ({_REPLACEMENTS} were tried, or all there are) are broken too: "
+            "check the data root and the files"
         )
 
     def _candidates(self, index: int, draw: int) -> Iterator[int]:
@@ -157,15 +156,24 @@ class VideoDataset(ClipDataset):
 
     def _read_random(self, index: int, draw: int) -> Tensor:
         sampling, augmentation, path = self.sampling, self.augmentation, self.paths[index]
+        cut = _cut_short(path)
 
         # The reader may call these again, so each call starts from the same draw.
         def choose(num_available: int, fps: float) -> NDArray[np.int64]:
             if sampling is None:
+                if cut is not None:
+                    raise cut
                 return self.evaluation(num_available, self._clip_frames)
-            if sampling.fps is not None and num_available > 1 and not fps > 0:
+            if num_available == 1 and cut is None:
+                return np.zeros(self._clip_frames, dtype=np.int64)
+            if sampling.fps is not None and not fps > 0:
                 raise BrokenVideo(path, "states no frame rate, which a clip at a given fps needs")
             try:
-                return sampling.clip_indices(num_available, fps or 1.0, self._rng(draw, index, _TIME))
+                if cut is not None and num_available <= (self._clip_frames - 1) * sampling.stride(fps):
+                    raise cut
+                return sampling.clip_indices(num_available, fps, self._rng(draw, index, _TIME))
+            except BrokenVideo:
+                raise
             except UserError as error:
                 raise UserError(f"{path}: {error}") from error
 
@@ -174,9 +182,15 @@ class VideoDataset(ClipDataset):
                 return CentreView(height, width, self.size)
             return augmentation.view(height, width, self.size, self._rng(draw, index, _SPACE))
 
-        return self._read_file(path, choose, view_of)
+        clip = self._read_file(path, choose, view_of)
+        if cut is not None:
+            self.broken.add(self.video_ids[index], cut, "used")
+        return clip
 
     def _read_whole(self, index: int) -> Tensor:
+        if (cut := _cut_short(self.paths[index])) is not None:
+            raise cut
+
         def choose(num_available: int, fps: float) -> NDArray[np.int64]:
             return self.evaluation(num_available, self._clip_frames)
 
@@ -186,11 +200,30 @@ class VideoDataset(ClipDataset):
         return self._read_file(self.paths[index], choose, view_of)
 
     def _read_file(self, path: str, choose: Choose, view_of: Callable[[int, int], View]) -> Tensor:
-        if not is_image(path):
-            return torch.from_numpy(read_clip(path, choose, view_of))
-        image = read_image(path)
+        with reading(path):
+            if not is_image(path):
+                return torch.from_numpy(read_clip(path, choose, view_of))
+            image = read_image(path)
         seen = torch.from_numpy(view_of(*image.shape[:2])(image))
-        return seen.expand(self.num_frames, -1, -1, -1)
+        return seen[None]
+
+    def _stack(self, clips: list[Tensor]) -> Tensor:
+        """Make a batch of videos (F, size, size, 3) and images (1, size, size, 3)."""
+        if self._single_images and all(len(clip) == 1 for clip in clips):
+            return torch.stack(clips)
+        return torch.stack([clip.expand(self._clip_frames, -1, -1, -1) for clip in clips])
+
+
+def _cut_short(path: str) -> BrokenVideo | None:
+    """What evaluation says of a file that ends early; the reader has the word on one that cannot be opened."""
+    if is_image(path):
+        return None
+    try:
+        with reading(path):
+            reason = cut_short(path)
+    except OSError:
+        return None
+    return None if reason is None else BrokenVideo(path, reason)
 
 
 def _check(

@@ -19,7 +19,7 @@ LIGHTNING_VERBS = {
 }
 PROJECT_VERBS = {
     "demo": ("experiments.demo", "the whole job at small scale: data, training, probes, report"),
-    "prepare": ("experiments.prepare", "write and check an embedded benchmark"),
+    "prepare": ("experiments.prepare", "write an embedded benchmark; check NAME: is a data set whole?"),
     "study": ("experiments.study", "variants x seeds of one YAML file, probed and compared"),
     "report": ("experiments.study_report", "write the report of a study again from its results"),
     "variants": ("experiments.variants", "list the variants that ship"),

@@ -71,6 +71,15 @@ def choose_indices(dataset: ClipDataset, limit: int | None, seed: int = 0) -> Te
     return order[:limit].sort().values
 
 
+def without_broken(dataset: ClipDataset, indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Divide positions into those that can be read, as far as is known, and those that were left out as broken."""
+    if not len(dataset.broken):
+        return indices, indices[:0]
+    names = [dataset.video_ids[index] for index in indices.tolist()]
+    is_left_out = torch.tensor([dataset.broken.is_left_out(name) for name in names])
+    return indices[~is_left_out], indices[is_left_out]
+
+
 def clip_batches(
     dataset: ClipDataset,
     indices: Tensor | Sequence[int],
@@ -78,8 +87,9 @@ def clip_batches(
     corrupt: Corrupt | None = None,
     description: str = "",
     progress: bool = True,
+    complete: bool = False,
 ) -> Iterator[Clip]:
-    """Read clips in order, corrupt each if asked, and show a progress bar in clips.
+    """Read clips in order, corrupt each if asked, and show a progress bar in clips; broken ones are left out.
 
     Args:
         dataset: the split to read.
@@ -88,6 +98,10 @@ def clip_batches(
         corrupt: applied to each clip with its video id.
         description: text before the bar.
         progress: show the bar.
+        complete: whether all can be read, since they were before: then a broken one is an error.
+
+    Raises:
+        UserError: ``complete`` and a clip is broken.
     """
     positions = torch.as_tensor(indices, dtype=torch.int64)
     with (
@@ -96,13 +110,26 @@ def clip_batches(
     ):
         for chosen in positions.split(batch_size):
             clip = dataset.fetch(chosen)
+            bar.update(len(chosen))
+            if complete and len(clip) < len(chosen):
+                raise _changed(dataset, chosen)
+            if not len(clip):
+                continue
             if corrupt is not None:
-                names = [dataset.video_ids[index] for index in chosen.tolist()]
+                names = [dataset.video_ids[index] for index in clip.index.tolist()]
                 # Noise and codecs run outside the interpreter lock; draws are keyed, so order is irrelevant.
                 damaged = pool.map(corrupt, clip.frames.numpy(), names)
                 clip = replace(clip, frames=torch.stack([torch.from_numpy(frames) for frames in damaged]))
             yield clip
-            bar.update(len(chosen))
+
+
+def _changed(dataset: ClipDataset, chosen: Tensor) -> UserError:
+    _, left_out = without_broken(dataset, chosen)
+    error = dataset.broken.error(dataset.video_ids[int(left_out[0])])
+    return UserError(
+        f"{error}; it could be read earlier in this evaluation, and all encoders must see the same clips: mend it, or "
+        "repeat the evaluation without it"
+    )
 
 
 def encode(encoder: FrozenEncoder, frames: Tensor) -> Tensor:
@@ -129,8 +156,9 @@ def extract(
     memory_limit: int = MEMORY_LIMIT,
     description: str = "features",
     progress: bool = True,
+    complete: bool = False,
 ) -> Features:
-    """Encode clips and keep all their tokens.
+    """Encode clips and keep all their tokens; broken clips are left out.
 
     Args:
         encoder: frozen, in evaluation mode.
@@ -142,12 +170,14 @@ def extract(
         memory_limit: most bytes of tokens to keep.
         description: text before the progress bar.
         progress: show the bar.
+        complete: as ``clip_batches``.
 
     Returns:
         The features in the order of ``indices``.
 
     Raises:
-        UserError: no clips were asked for, the tokens would exceed ``memory_limit``, or some are not finite.
+        UserError: no clips were asked for or can be read, the tokens would exceed ``memory_limit``, or some are not
+            finite; and as ``clip_batches``.
     """
     num_clips = len(indices)
     if num_clips == 0:
@@ -155,7 +185,7 @@ def extract(
     store: Tensor | None = None
     labels, index = [], []
     start = 0
-    for clip in clip_batches(dataset, indices, batch_size, corrupt, description, progress):
+    for clip in clip_batches(dataset, indices, batch_size, corrupt, description, progress, complete):
         tokens = encode(encoder, clip.frames)
         if store is None:
             store = _allocate(num_clips, tokens, dtype, memory_limit, description)
@@ -163,7 +193,9 @@ def extract(
         start += len(clip)
         labels.append(clip.labels)
         index.append(clip.index)
-    assert store is not None
+    if store is None:
+        raise UserError(f"{description}: all {num_clips} clips are broken; check the data root and the files")
+    store = store[:start]
     if not bool(torch.isfinite(store).all()):
         raise UserError(f"{description}: the encoder returned infinite or NaN tokens (as {dtype}); it has diverged")
     return Features(store, torch.cat(labels), torch.cat(index))

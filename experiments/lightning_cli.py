@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 import data_modules  # noqa: F401  makes short class names known
 from data_modules.base import ClipDataModule
-from experiments.callbacks import CollapseMonitor, RunRecord, ThroughputMonitor
+from experiments.callbacks import CollapseMonitor, HeldOutCount, RunRecord, ThroughputMonitor
 from experiments.messages import check_config_files, explain, import_class
 from experiments.runs import Run, RunOptions, plan_run
 from vjepa.errors import UserError
@@ -99,8 +99,9 @@ class JEPACLI(LightningCLI):
         )
         parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
-        # Data whose reading does not depend on it takes no such argument, and the parser passes over the link.
+        # Data that depends on neither takes no such argument, and the parser passes over the link.
         parser.link_arguments("model.reading", "data.init_args.reading")
+        parser.link_arguments("model.image_mode", "data.init_args.image_mode")
 
     def before_instantiate_classes(self) -> None:
         """Choose the run's folder from the resolved configuration, and continue there if it was interrupted."""
@@ -132,14 +133,15 @@ class JEPACLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the logger and the record of the run."""
+        trainer_config = self.config_init[self.subcommand].trainer
+        kwargs["callbacks"] = [*(trainer_config.callbacks or []), HeldOutCount()]
         if self.record is not None and self.subcommand == "fit":
-            trainer_config = self.config_init[self.subcommand].trainer
             if trainer_config.logger is None:
                 kwargs["logger"] = TensorBoardLogger(
                     str(self.record.folder), name="", version="", default_hp_metric=False
                 )
             record = RunRecord(self.record, yaml.safe_dump(self.settings(), sort_keys=False))
-            kwargs["callbacks"] = [*(trainer_config.callbacks or []), record]
+            kwargs["callbacks"].append(record)
         return super().instantiate_trainer(**kwargs)
 
     def fit(self, **kwargs: Any) -> None:

@@ -112,8 +112,15 @@ def _longest_unknown(name: str, known_keys: Sequence[str]) -> str:
 
 
 def _parameters(class_path: str) -> list[str]:
-    """Names that a class takes."""
-    return [name for name in inspect.signature(import_class(class_path)).parameters if name != "self"]
+    """Names that a class takes, those that it hands on to its bases too."""
+    names: list[str] = []
+    for base in import_class(class_path).__mro__:
+        parameters = inspect.signature(base.__init__).parameters.values()
+        named = [parameter.name for parameter in parameters if parameter.kind != parameter.VAR_KEYWORD]
+        names += [name for name in named if name not in ("self", *names)]
+        if len(named) == len(parameters):
+            break
+    return names
 
 
 def import_class(class_path: str) -> Any:

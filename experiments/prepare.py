@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -24,10 +25,17 @@ BENCHMARKS: dict[str, tuple[Callable[..., GeneratedDataModule], str]] = {
 }
 """Data module of every benchmark, and what its --clips counts."""
 
+VERBS = {"check": "experiments.prepare_check", "transcode": "experiments.prepare_transcode"}
+"""What can be done beside writing: modules with a ``main`` of their own."""
+
+_EPILOG = "vjepa prepare check NAME looks whether a data set is whole, downloaded ones too"
+
 
 def main(options: Sequence[str]) -> int:
     """``vjepa prepare``: write what is missing of a benchmark, verify every checksum, open every split."""
-    parser = argparse.ArgumentParser("vjepa prepare", description=main.__doc__)
+    if options and options[0] in VERBS:
+        return int(import_module(VERBS[options[0]]).main(options[1:]))
+    parser = argparse.ArgumentParser("vjepa prepare", description=main.__doc__, epilog=_EPILOG)
     parser.add_argument("benchmark", choices=list(BENCHMARKS))
     parser.add_argument("--root", help="cache folder; default VJEPA_CACHE or the user's cache folder")
     counted = ", ".join(f"{name}: {option}" for name, (_, option) in BENCHMARKS.items())

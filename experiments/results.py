@@ -109,6 +109,7 @@ class Row:
         severity: 1-5, or 0 where there is none.
         metric: name of the metric; ``value`` may be NaN where it is undefined.
         n: clips behind ``value``.
+        excluded: clips that belong there and are missing, because their files are broken.
     """
 
     data: str
@@ -132,6 +133,7 @@ class Row:
     config_hash: str
     git_revision: str = field(default_factory=git_revision)
     versions: str = field(default_factory=versions)
+    excluded: int = 0
 
 
 def is_random_init(row: Row | RowStamp) -> bool:
@@ -142,7 +144,7 @@ def is_random_init(row: Row | RowStamp) -> bool:
     return row.variant == RANDOM_INIT or (row.weights == "init" and row.step == 0)
 
 
-_INTEGERS = frozenset({"seed", "step", "severity", "n"})
+_INTEGERS = frozenset({"seed", "step", "severity", "n", "excluded"})
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -179,6 +181,8 @@ def _parse_row(line: str, place: str) -> Row:
     except json.JSONDecodeError as error:
         raise UserError(f"{place}: not JSON ({error.msg}); {fix}") from error
     names = {item.name for item in fields(Row)}
+    if isinstance(record, dict):
+        record.setdefault("excluded", 0)  # results written before clips could be excluded have no such column
     if not isinstance(record, dict) or set(record) != names:
         wrong = sorted(set(record) ^ names) if isinstance(record, dict) else [type(record).__name__]
         raise UserError(f"{place}: not a result row, missing or unknown columns {', '.join(wrong)}; {fix}")

@@ -19,6 +19,7 @@ from experiments.features import clip_batches, encode
 from experiments.probes import FittedProbe, classification_metrics
 from experiments.results import Predictions, Row, RowStamp
 from vjepa.corruptions import Profile, corrupt
+from vjepa.errors import UserError
 from vjepa.metrics import mean_performance, relative_performance
 from vjepa.storage import digest_json
 
@@ -68,8 +69,11 @@ def judge(
     batch_size: int = 64,
     protocol_version: str = "",
     progress: bool = True,
+    left_out: Tensor | None = None,
 ) -> Evaluation:
     """Evaluate all probes of all encoders under one condition, on one pass over the clips.
+
+    Broken clips are left out for all encoders alike; every row says how many are missing behind its value.
 
     Args:
         encoders: by label.
@@ -80,22 +84,32 @@ def judge(
         batch_size: clips a forward pass.
         protocol_version: hash of the corruption profile, made part of each row's protocol hash.
         progress: show the bar.
+        left_out: positions that an earlier pass has left out of ``indices``, of which all others can then be read; None
+            on the first pass.
 
     Returns:
         All metrics for clean clips, those that robustness is judged by for corrupted ones.
+
+    Raises:
+        UserError: no clip can be read, or one that could be read before.
     """
     damage = None if condition == CLEAN else partial(_damage, condition, data_name)
     text = "clean" if condition == CLEAN else "{} {}".format(*condition)
     logits: dict[str, list[list[Tensor]]] = {label: [[] for _ in item.probes] for label, item in encoders.items()}
     labels, index = [], []
-    for clip in clip_batches(dataset, indices, batch_size, damage, f"{dataset.split}: {text}", progress):
+    title = f"{dataset.split}: {text}"
+    for clip in clip_batches(dataset, indices, batch_size, damage, title, progress, complete=left_out is not None):
         for label, item in encoders.items():
             tokens = encode(item.encoder, clip.frames).cpu()
             for kept, probe in zip(logits[label], item.probes, strict=True):
                 kept.append(probe.logits(tokens))
         labels.append(clip.labels)
         index.append(clip.index)
-    judged = _Judged(dataset, data_name, condition, protocol_version, torch.cat(labels), torch.cat(index))
+    if not index:
+        raise UserError(f"{dataset.split}: all {len(indices)} clips are broken; check the data root and the files")
+    if left_out is None:
+        left_out = indices[~torch.isin(indices, torch.cat(index))]
+    judged = _Judged(dataset, data_name, condition, protocol_version, torch.cat(labels), torch.cat(index), left_out)
     scores = [
         judged.score(item.stamp, probe, torch.cat(kept))
         for label, item in encoders.items()
@@ -121,6 +135,7 @@ class _Judged:
     protocol_version: str
     labels: Tensor
     index: Tensor
+    left_out: Tensor
 
     def score(self, stamp: RowStamp, fitted: FittedProbe, logits: Tensor) -> Evaluation:
         """Turn (n, C) logits of one probe into rows and predictions of the clips its task applies to."""
@@ -143,6 +158,7 @@ class _Judged:
                 corruption=corruption,
                 severity=severity,
                 protocol_version=self.protocol_version,
+                excluded=num_labelled(self.dataset, self.left_out, fitted.column),
             )
             for metric, value in metrics.items()
             if self.condition == CLEAN or metric in _CORRUPTED_METRICS
@@ -163,6 +179,11 @@ class _Judged:
         return Evaluation(rows, (block,))
 
 
+def num_labelled(dataset: ClipDataset, indices: Tensor, column: int) -> int:
+    """Return to how many of the clips a task applies."""
+    return int((dataset.labels[indices, column] >= 0).sum())
+
+
 def make_row(
     stamp: RowStamp,
     benchmark: str,
@@ -175,6 +196,7 @@ def make_row(
     corruption: str = "none",
     severity: int = 0,
     protocol_version: str = "",
+    excluded: int = 0,
 ) -> Row:
     """Fill a row in; the protocol hash covers the probe and, where there is one, the corruption profile."""
     protocol = fitted.protocol.hash
@@ -192,6 +214,7 @@ def make_row(
         value=value,
         n=n,
         protocol_hash=protocol,
+        excluded=excluded,
     )
 
 
@@ -249,18 +272,20 @@ def evaluate_corruptions(
     data_name: str,
     batch_size: int = 64,
     progress: bool = True,
+    left_out: Tensor | None = None,
 ) -> Evaluation:
     """Run every condition of a profile and sum it up.
 
     Args:
         encoders: by label.
         dataset: the split to corrupt.
-        indices: (n,) positions in it, the same as for the clean clips.
+        indices: (n,) positions in it, those of the clean clips that could be read.
         profile: corruptions and severities.
         clean: rows of the clean clips.
         data_name: name of the data set, part of the key of all random draws.
         batch_size: clips a forward pass.
         progress: show bars.
+        left_out: positions of the clips that could not be read.
 
     Returns:
         Rows of all conditions and the summaries; per-clip predictions of all conditions.
@@ -277,6 +302,7 @@ def evaluate_corruptions(
             batch_size=batch_size,
             protocol_version=profile.hash,
             progress=progress,
+            left_out=indices[:0] if left_out is None else left_out,
         )
         rows += found.rows
         predictions += found.predictions

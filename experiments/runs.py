@@ -23,7 +23,7 @@ _VOLATILE = {
         "num_sanity_val_steps", "check_val_every_n_epoch",
     },
     "run": {"root", "resume"},
-    "data.init_args": {"root", "num_workers"},
+    "data.init_args": {"root", "num_workers", "allow_links", "max_broken_ratio", "timeout"},
     "checkpoint": {"*"},
     "collapse": {"*"},
 }  # fmt: skip

@@ -47,7 +47,7 @@ class GeneratedDataModule(ClipDataModule):
     def _open(self, split: Split) -> ClipDataset:
         return self.store.open(split)
 
-    def _stream(self, split: str, size: int, **options: Any) -> VideoDataset:
+    def stream(self, split: str, size: int, **options: Any) -> VideoDataset:
         """A split that is decoded as it is read; ``options`` are those of ``VideoDataset``."""
         assert self.manifest_hash  # the files exist
         clips = zip(

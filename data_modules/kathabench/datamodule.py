@@ -81,4 +81,4 @@ class KathaBenchDataModule(GeneratedDataModule):
         self.augmentation = Augmentation(horizontal_flip=flip)
 
     def _open(self, split: Literal["train", "val", "test"]) -> ClipDataset:
-        return self._stream(split, self.size, sampling=self.sampling, augmentation=self.augmentation)
+        return self.stream(split, self.size, sampling=self.sampling, augmentation=self.augmentation)

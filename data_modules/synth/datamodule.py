@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from data_modules.augment import Augmentation
 from data_modules.base import ClipDataset
 from data_modules.cache import cache_root
+from data_modules.flips import warn_of_flips
 from data_modules.generated.datamodule import GeneratedDataModule
 from data_modules.generated.spec import within
 from data_modules.sampling import FpsRule, FrameSampling
-from data_modules.synth.draw import SIZE, Border
+from data_modules.synth.draw import SIZE, VELOCITIES, Border
 from data_modules.synth.spec import TASKS, SynthSpec
 from data_modules.synth.store import SynthStore
 from data_modules.videos import VideoDataset
@@ -97,14 +98,23 @@ class SynthDataModule(GeneratedDataModule):
         self.sampling = FrameSampling(num_frames, fps=fps, fps_rule=rule)
         self.augmentation = Augmentation(horizontal_flip=flip)
         self._pretraining: VideoDataset | None = None
+        self._warned = False
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the splits that a stage reads, and say so once if training mirrors what should not be mirrored."""
+        super().setup(stage)
+        if stage in (None, "fit") and self.augmentation.horizontal_flip and not self._warned:
+            self._warned = True
+            sided = [name for name, (right, _) in VELOCITIES.items() if right]
+            warn_of_flips(self.name, sided, len(VELOCITIES), "flip")
 
     def training_dataset(self) -> VideoDataset:
         """Return the pretraining clips, which have no label."""
         if self._pretraining is None:
-            self._pretraining = self._stream(
+            self._pretraining = self.stream(
                 "pretrain", self.size, sampling=self.sampling, augmentation=self.augmentation
             )
         return self._pretraining
 
     def _open(self, split: Literal["train", "val", "test"]) -> ClipDataset:
-        return self._stream(split, SIZE, evaluation=first_indices)
+        return self.stream(split, SIZE, evaluation=first_indices)

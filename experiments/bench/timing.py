@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,7 +27,8 @@ class Measurement:
         reference: the case that ``ratio`` is against, measured in the same run.
         median_ms, low_ms, high_ms: median and quartiles over the repeats, in milliseconds of the clock.
         processor_ms: median of the processor time of all threads, which other jobs of the machine disturb less.
-        ratio: median over the repeats of this case's duration over the reference's, from the same round.
+        ratio: median over the repeats of this case's duration over the reference's, from the same round; of the clock,
+            unless the settings say otherwise.
         repeats: timed rounds; warm-up rounds are not among them.
         settings: sizes, device and the like.
     """
@@ -94,13 +95,15 @@ def summarise(
     durations: Mapping[str, Sequence[tuple[float, float]]],
     references: Mapping[str, str],
     settings: dict[str, Any],
+    ratio_of: Literal["clock", "processor"] = "clock",
 ) -> Iterator[Measurement]:
     """A measurement of every case, in order."""
+    column = ("clock", "processor").index(ratio_of)
     for case, rounds in durations.items():
-        clock, processor = 1e3 * np.array(rounds).T
+        both = 1e3 * np.array(rounds)
+        clock, processor = both.T
         low, median, high = np.percentile(clock, (25, 50, 75)).tolist()
-        reference = 1e3 * np.array(durations[references[case]])[:, 0]
-        ratio = float(np.median(clock / reference))
+        ratio = float(np.median(both[:, column] / (1e3 * np.array(durations[references[case]])[:, column])))
         yield Measurement(
             bench, case, references[case], median, low, high, float(np.median(processor)), ratio, len(rounds), settings
         )

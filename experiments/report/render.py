@@ -22,7 +22,7 @@ from experiments.report.facts import Comparison, ReportFacts, ReportPaths, Train
 from experiments.report.html import to_html
 from experiments.report.markdown import to_markdown
 from experiments.report.plots import plot_accuracies, plot_corruptions, plot_training
-from experiments.report.scores import PRIMARY_PROBE, Scores, collect_scores
+from experiments.report.scores import PRIMARY_PROBE, Scores, collect_scores, task_title
 from experiments.report.tables import difference_table, main_table, robustness_tables
 from experiments.report.wording import probe_name, summary_sentence
 from vjepa.storage import atomic_write_bytes, atomic_write_text
@@ -148,6 +148,15 @@ def _own_caveats(scores: Scores) -> list[str]:
         found.append(f"With {len(scores.seeds)} pretraining seeds, only large differences stand out from chance.")
     if any(score.constant_seeds for score in scores.cells.values()):
         found.append("At least one probe is a constant predictor; its cells are marked in the tables.")
+    for task in scores.tasks:
+        of_task = [score for (_, name, _, _), score in scores.cells.items() if name == task]
+        most = max(of_task, key=lambda score: score.num_excluded)
+        if most.num_excluded:
+            total = most.num_clips + most.num_excluded
+            found.append(
+                f"{task_title(task)}: {most.num_excluded:,} of {total:,} test clips are broken files; no encoder was "
+                "judged on them."
+            )
     return found
 
 

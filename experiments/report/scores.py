@@ -90,11 +90,13 @@ class Score:
         per_seed: pretraining seed -> accuracy in [0, 1].
         num_clips: test clips behind each accuracy (the fewest, should seeds differ).
         constant_seeds: seeds whose probe gives (nearly) all clips one class.
+        num_excluded: test clips that are missing from ``num_clips`` because their files are broken.
     """
 
     per_seed: Mapping[int, float]
     num_clips: int
     constant_seeds: tuple[int, ...] = ()
+    num_excluded: int = 0
 
     @property
     def mean(self) -> float:
@@ -191,6 +193,7 @@ def collect_scores(rows: Iterable[Row], split: str = "test") -> Scores:
             per_seed={seed: seeds[seed].value for seed in sorted(seeds)},
             num_clips=min(row.n for row in seeds.values()),
             constant_seeds=tuple(seed for seed in sorted(seeds) if (key, seed) in constant),
+            num_excluded=max(row.excluded for row in seeds.values()),
         )
         for key, seeds in values.items()
     }

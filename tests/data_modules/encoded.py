@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-VOP = b"\x00\x00\x01\xb6"
-USER_DATA = b"\x00\x00\x01\xb2"
+from data_modules.packed_avi import write_packed_avi
+
+__all__ = ["moving_frames", "remux", "with_edits", "write_packed_avi", "write_video"]
 
 
 def moving_frames(num_frames: int = 40, height: int = 96, width: int = 128, seed: int = 0) -> NDArray[np.uint8]:
@@ -66,65 +68,31 @@ def remux(source: Path, target: Path, first: int = 0, times_lie: bool = False) -
     return target
 
 
-def write_packed_avi(path: Path, frames: NDArray[np.uint8], rate: int = 25, gop: int = 12) -> Path:
-    """MPEG-4 part 2 with bidirectional pictures as DivX and Xvid put it into AVI.
+def with_edits(path: Path, edits: Sequence[tuple[int, int]], rate: int = 25) -> Path:
+    """Replace the edit list of an MP4 file whose index is at its end.
 
-    A bidirectional picture travels in the packet of its reference, and an empty picture fills its place.
+    Args:
+        path: as ``write_video`` made it.
+        edits: of each, the first frame and how many are shown; -1 for the first shows nothing for a while.
+        rate: of the file.
     """
-    pictures: list[bytes] = []
-    plain = path.with_suffix(".plain.avi")
-    write_video(plain, frames, "mpeg4", {"bf": "2", "g": str(gop), "qscale": "3", "flags": "+qscale"}, rate)
-    with av.open(str(plain)) as container:
-        pictures = [bytes(packet) for packet in container.demux(container.streams.video[0]) if packet.size > 0]
-    plain.unlink()
-    pictures = [_name_encoder(picture) for picture in pictures]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=rate)
-        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
-        for number, data in enumerate(_pack(pictures, rate)):
-            packet = av.Packet(data)
-            packet.pts = packet.dts = number
-            packet.time_base, packet.stream = Fraction(1, rate), stream
-            packet.is_keyframe = _kind(data) == 0
-            container.mux(packet)
+    data = path.read_bytes()
+    place = data.index(b"elst") - 4
+    (old,) = struct.unpack(">I", data[place : place + 4])
+    header = data.index(b"mvhd") + 16
+    (movie_scale,) = struct.unpack(">I", data[header : header + 4])
+    header = data.index(b"mdhd") + 16
+    (media_scale,) = struct.unpack(">I", data[header : header + 4])
+    (offset,) = struct.unpack(">i", data[place + 20 : place + 24])  # of the first frame shown, as the muxer has it
+    content = struct.pack(">II", 0, len(edits))
+    for first, count in edits:
+        start = -1 if first < 0 else offset + first * media_scale // rate
+        content += struct.pack(">Iihh", count * movie_scale // rate, start, 1, 0)
+    box = struct.pack(">I", 8 + len(content)) + b"elst" + content
+    changed = bytearray(data[:place] + box + data[place + old :])
+    for parent in (b"moov", b"trak", b"edts"):
+        start = changed.index(parent) - 4
+        (size,) = struct.unpack(">I", changed[start : start + 4])
+        changed[start : start + 4] = struct.pack(">I", size + len(box) - old)
+    path.write_bytes(changed)
     return path
-
-
-def _kind(picture: bytes) -> int:
-    return picture[picture.index(VOP) + 4] >> 6
-
-
-def _name_encoder(picture: bytes) -> bytes:
-    """Replace the encoder's name; the last letter announces packed pictures."""
-    place = picture.find(USER_DATA)
-    if place < 0:
-        return picture
-    end = picture.index(b"\x00\x00\x01", place + 4)
-    return picture[:place] + USER_DATA + b"DivX503b1393p" + picture[end:]
-
-
-def _pack(pictures: list[bytes], rate: int) -> list[bytes]:
-    packets: list[bytes] = []
-    place = 0
-    while place < len(pictures):
-        following = place + 1
-        while following < len(pictures) and _kind(pictures[following]) == 2:
-            following += 1
-        reference, bidirectional = pictures[place], pictures[place + 1 : following]
-        if bidirectional:
-            packets += [reference + bidirectional[0], *bidirectional[1:], _empty_picture(reference, rate)]
-        else:
-            packets.append(reference)
-        place = following
-    return packets
-
-
-def _empty_picture(reference: bytes, rate: int) -> bytes:
-    """A picture that is marked as not coded, at the time of ``reference``."""
-    start = reference.index(VOP) + 4
-    bits = "".join(f"{byte:08b}" for byte in reference[start : start + 8])
-    time = bits.index("0", 2) + 2  # after the kind, the seconds in unary and a marker
-    width = (rate - 1).bit_length()
-    content = "01" + "0" + "1" + bits[time : time + width] + "1" + "0" + "0"
-    content += "1" * (-len(content) % 8)
-    return VOP + int(content, 2).to_bytes(len(content) // 8, "big")

@@ -19,7 +19,7 @@ from encoded import moving_frames, write_video
 from data_modules import ListSource, VideoListDataModule
 from data_modules.base import ClipDataModule
 from data_modules.broken import read_broken
-from data_modules.decode import BrokenVideo
+from data_modules.mixture_order import MixtureStepSampler
 from data_modules.order import StepSampler, WeightedStepSampler
 from vjepa.errors import UserError
 from vjepa.latents import Clip
@@ -86,6 +86,15 @@ def test_a_mixture_draws_by_weight(root: Path) -> None:
     images = [clip.frames[row] for clip in seen for row, index in enumerate(clip.index.tolist()) if index >= 24]
     assert images and all((image == image[:1]).all() for image in images)
     assert data.tasks == () and seen[0].labels.shape == (4, 0), "labels without a task are not used in a mixture"
+
+
+def test_images_may_have_batches_of_their_own(root: Path) -> None:
+    data = make(root, MIXTURE, single_images=True)
+    shapes = {(clip.frames.shape[1], bool((clip.index >= 24).all())) for clip in batches(data, 20)}
+    assert shapes == {(4, False), (1, True)}
+    (root / "both.csv").write_text("".join(f"ucf/{k}.mp4 0\n" for k in range(5)) + "images/0.jpg 0\nimages/1.jpg 0\n")
+    with pytest.raises(UserError, match=r"both\.csv: lists images and videos"):
+        make(root, [ListSource("both.csv")], single_images=True).prepare_data()
 
 
 def test_named_tasks_of_a_mixture_keep_their_classes_apart(root: Path) -> None:
@@ -184,21 +193,67 @@ def test_bad_options_are_named_at_once(options: dict[str, Any], message: str) ->
 def test_what_is_missing_is_named_before_training(root: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv: no such list file"):
         make(root, [ListSource("none.csv")]).prepare_data()
-    with pytest.raises(UserError, match="there is no test list"):
+    with pytest.raises(UserError, match="there is no test split"):
         make(root).dataset("test")
     with pytest.raises(UserError, match=r"ssv2/0\.webm is listed in train and in test"):
         make(root, MIXTURE[1:2], val=[ListSource("images.csv")], test=[ListSource("ucf_test.csv")]).prepare_data()
     (root / "gone.csv").write_text("".join(f"gone/{number}.mp4 0\n" for number in range(10)))
-    with pytest.raises(UserError, match=r"8 of 8 train files .*gone/.*, \.\.\.\); set DATA_ROOT"):
+    with pytest.raises(UserError, match=r"gone\.csv: 8 of 8 train files .*gone/.*, \.\.\.\); .*DATA_ROOT"):
         make(root, [ListSource("gone.csv")]).dataset("train")
     with pytest.raises(UserError, match="8 of 8 train files"):
         make(root, [*MIXTURE, ListSource("gone.csv")]).dataset("train")
     (root / "some_gone.csv").write_text("ucf/0.mp4 0\ngone/1.mp4 1\n")
-    with pytest.raises(UserError, match=r"1 of 2 val files that were looked for are not in .*gone/1\.mp4"):
+    with pytest.raises(UserError, match=r"1 of 2 val files are not in .*gone/1\.mp4"):
         make(root, [ListSource("ssv2.csv")], val=[ListSource("some_gone.csv")]).dataset("val")
+    data = make(root, [ListSource("ssv2.csv")], val=[ListSource("some_gone.csv")], max_broken_ratio=0.5)
+    assert [clip.index.tolist() for clip in data.val_dataloader()] == [[0]]
+    assert data.dataset("val").broken.is_left_out("gone/1.mp4")
+    (root / "classes.csv").write_text("ucf/0.mp4 0\nucf/1.mp4 3\n")
+    with pytest.raises(UserError, match=r"classes\.csv, line 2: label 3; expected 0 to 2"):
+        make(root, [ListSource("classes.csv", num_classes=3)]).prepare_data()
     (root / "one.csv").write_text("ucf/0.mp4 0\n")
     with pytest.raises(UserError, match=r"one\.csv: 1 file cannot be shared with validation; set val"):
         make(root, [ListSource("one.csv")]).prepare_data()
+
+
+def test_links_must_not_lead_out(root: Path, tmp_path: Path) -> None:
+    inside, outside = tmp_path / "root", tmp_path / "elsewhere"
+    (inside / "videos").mkdir(parents=True)
+    outside.mkdir()
+    for folder, name in ((inside / "videos", "0.mp4"), (outside, "1.mp4"), (outside, "2.mp4"), (outside, "3.mp4")):
+        (folder / name).write_bytes((root / "ucf" / name).read_bytes())
+    (inside / "videos" / "again.mp4").symlink_to(inside / "videos" / "0.mp4")
+    (inside / "videos" / "1.mp4").symlink_to(outside / "1.mp4")
+    (inside / "linked").symlink_to(outside)
+    for name, lines, fails in (
+        ("inside", "videos/0.mp4 0\nvideos/again.mp4 0\n", False),
+        ("file", "videos/0.mp4 0\nvideos/1.mp4 0\n", True),
+        ("folder", "videos/0.mp4 0\nlinked/2.mp4 0\nlinked/3.mp4 0\n", True),
+    ):
+        (inside / f"{name}.csv").write_text(lines)
+        options = {}
+        if fails:
+            with pytest.raises(UserError, match=r"files that links lead out of .*; set allow_links"):
+                make(inside, [ListSource(f"{name}.csv")], val_ratio=0.5).setup("fit")
+            options = {"allow_links": True}
+        make(inside, [ListSource(f"{name}.csv")], val_ratio=0.5, **options).setup("fit")
+
+
+@pytest.mark.parametrize("entry", ["../secret.mp4", "/etc/passwd", "a/../../b.mp4", ""])
+def test_lists_must_not_lead_out(root: Path, entry: str) -> None:
+    (root / "out.csv").write_text(f'ucf/0.mp4 0\n"{entry}" 1\n')
+    with pytest.raises(UserError, match=r"out\.csv, line 2: .* is not a path inside the data root"):
+        make(root, [ListSource("out.csv")]).prepare_data()
+
+
+def test_a_mixture_may_use_up_its_lists(root: Path) -> None:
+    data = make(root, MIXTURE, replacement=False)
+    data.setup("fit")
+    seen = [index for clip in batches(data, 10) for index in clip.index.tolist()]
+    sampler = MixtureStepSampler([16, 8, 6], [0.2, 0.6, 0.2], 4, seed=0)
+    assert seen == [index for number in range(10) for index in sampler.batch(number)]
+    ssv2 = [index for index in seen if 16 <= index < 24]
+    assert len(ssv2) > 16 and set(ssv2[:8]) == set(ssv2[8:16]) == set(range(16, 24))
 
 
 @pytest.fixture
@@ -216,23 +271,31 @@ def damaged(root: Path, tmp_path: Path) -> Path:
 
 
 def test_broken_training_files_are_listed(damaged: Path) -> None:
-    data = make(damaged, val=[ListSource("images.csv")])
+    data = make(damaged, val=[ListSource("images.csv")], max_broken_ratio=0.5)
     data.broken_path = damaged / "broken.csv"
     seen = {index for clip in batches(data, 5) for index in clip.index.tolist()}
     assert not seen & {0, 1, 2, 3}
     assert set(read_broken(damaged / "broken.csv")) == {f"ucf/{number}.mp4" for number in range(4)}
+    with pytest.raises(UserError, match=r"11 broken files were met for .* max_broken_ratio 0\.01, listed in .*broken"):
+        data = make(damaged, val=[ListSource("images.csv")])
+        data.broken_path = damaged / "broken.csv"
+        batches(data, 100)
 
 
 @pytest.mark.slow
 def test_workers_change_nothing_and_their_errors_arrive_whole(damaged: Path) -> None:
     """Also after a broken file, whose replacement must be the same in every process."""
     alone, shared = (make(damaged, val=[ListSource("ucf_test.csv")], num_workers=workers) for workers in (0, 2))
+    (damaged / "ssv2" / "1.webm").write_text("text")
+    for number, data in enumerate((alone, shared)):
+        data.broken_path = damaged / f"broken{number}.csv"
     for one, two in zip(batches(alone, 7), batches(shared, 7), strict=True):
         assert torch.equal(one.index, two.index) and torch.equal(one.frames, two.frames)
-    (damaged / "ssv2" / "1.webm").write_text("text")
-    with pytest.raises(BrokenVideo, match=r"1\.webm: cannot be decoded") as caught:
-        list(shared.val_dataloader())
-    assert "Traceback" not in str(caught.value)
+    for one, two in zip(alone.val_dataloader(), shared.val_dataloader(), strict=True):
+        assert one.index.tolist() == two.index.tolist() == [0, 2]
+        assert torch.equal(one.frames, two.frames)
+    listed = [read_broken(data.broken_path) for data in (alone, shared)]
+    assert listed[0] == listed[1] and set(listed[0]) == {"ssv2/1.webm", *(f"ucf/{number}.mp4" for number in range(4))}
     for number in range(20):
         (damaged / "ucf" / f"{number}.mp4").write_bytes(b"")
     with pytest.raises(UserError, match="the file is empty; the files that could replace it") as stopped:

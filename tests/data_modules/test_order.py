@@ -120,6 +120,18 @@ def test_a_mixture_is_random_access_and_its_ranks_share_a_batch() -> None:
     assert take(WeightedStepSampler(*options, 8, seed=2), 6) != whole
 
 
+def test_batches_of_one_kind_keep_the_shares() -> None:
+    sampler = WeightedStepSampler([50, 90, 40], [0.2, 0.2, 0.6], 10, seed=0, kinds=[0, 1, 0])
+    batches = [np.array(batch) for batch in islice(sampler, 2000)]
+    second = [(batch >= 50) & (batch < 140) for batch in batches]
+    assert all(chosen.all() or not chosen.any() for chosen in second)
+    drawn = np.concatenate(batches)
+    shares = [np.mean((drawn >= low) & (drawn < high)) for low, high in ((0, 50), (50, 140), (140, 180))]
+    assert np.allclose(shares, [0.2, 0.2, 0.6], atol=0.03)
+    parts = [WeightedStepSampler([50, 90, 40], [0.2, 0.2, 0.6], 5, 0, rank, 2, kinds=[0, 1, 0]) for rank in range(2)]
+    assert batches[7].tolist() == parts[0].batch(7) + parts[1].batch(7)
+
+
 @pytest.mark.parametrize(
     ("sizes", "weights", "message"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from encoded import moving_frames, remux, write_packed_avi, write_video
+from encoded import moving_frames, remux, with_edits, write_packed_avi, write_video
 from numpy.typing import NDArray
 
 import data_modules.reader
@@ -50,6 +50,10 @@ def few(count: int) -> Callable[[Path], Path]:
     return lambda folder: write_video(folder / "clip.mp4", moving_frames(count), options=B_FRAMES)
 
 
+def edited(*edits: tuple[int, int]) -> Callable[[Path], Path]:
+    return lambda folder: with_edits(h264(folder), edits)
+
+
 # What is written, frames in it, and whether packets alone tell the display order.
 KINDS: dict[str, tuple[Callable[[Path], Path], int, bool]] = {
     "h264": (h264, 40, True),
@@ -60,6 +64,13 @@ KINDS: dict[str, tuple[Callable[[Path], Path], int, bool]] = {
     "h264 interlaced": (lambda folder: x264(folder, "tff=1:keyint=10"), 40, True),
     "h264 uneven times": (lambda folder: h264(folder, times=UNEVEN), 40, True),
     "h264 edit list": (lambda folder: h264(folder, times=list(range(-5, 35))), 35, True),
+    "h264 shown from frame 20 to 29": (edited((20, 10)), 10, True),
+    "h264 shown after a pause": (edited((-1, 10), (0, 40)), 40, True),
+    "h264 shown in two parts, the later first": (edited((20, 10), (5, 10)), 20, False),
+    "h264 shown twice": (edited((5, 10), (5, 10)), 20, False),
+    "h264 that starts late": (lambda folder: h264(folder, "late.mkv", times=list(range(37, 77))), 40, True),
+    "h264 transport stream": (lambda folder: h264(folder, "clip.ts"), 40, False),
+    "h264 without display times": (lambda folder: h264(folder, "clip.avi"), 40, False),
     "h264 odd 4:4:4": (
         lambda folder: write_video(folder / "a.mp4", moving_frames(40, 95, 127), options=B_FRAMES, pix_fmt="yuv444p"),
         40,
@@ -69,8 +80,32 @@ KINDS: dict[str, tuple[Callable[[Path], Path], int, bool]] = {
     "h264 whose times lie": (lambda folder: remux(h264(folder), folder / "lie.mp4", times_lie=True), 40, False),
     "one frame": (few(1), 1, False),
     "two frames": (few(2), 2, False),
+    "three frames": (few(3), 3, True),
+    "vp9, one frame": (
+        lambda folder: write_video(folder / "clip.webm", moving_frames(1), "libvpx-vp9", {"deadline": "realtime"}),
+        1,
+        True,
+    ),
+    "mpeg4 avi, packed, two frames": (lambda folder: write_packed_avi(folder / "a.avi", moving_frames(2)), 2, True),
+    "mpeg4 avi, packed, still": (
+        lambda folder: write_packed_avi(folder / "a.avi", np.repeat(moving_frames(1), 40, axis=0)),
+        40,
+        False,
+    ),
     "hevc": (other("libx265", "clip.mp4", **{"x265-params": "log-level=none:keyint=10:open-gop=1"}), 40, True),
     "vp9": (other("libvpx-vp9", "clip.webm", deadline="realtime", **{"auto-alt-ref": "1"}), 40, True),
+    "vp9 odd 4:4:4, uneven times": (
+        lambda folder: write_video(
+            folder / "a.webm",
+            moving_frames(40, 95, 127),
+            "libvpx-vp9",
+            {"deadline": "realtime", "g": "12"},
+            pix_fmt="yuv444p",
+            times=UNEVEN,
+        ),
+        40,
+        True,
+    ),
     "vp8 with hidden frames": (
         other("libvpx", "clip.webm", **{"auto-alt-ref": "1", "lag-in-frames": "16", "b": "50k"}),
         40,
@@ -90,6 +125,9 @@ KINDS: dict[str, tuple[Callable[[Path], Path], int, bool]] = {
 }
 
 
+UNSTEADY = {"h264 uneven times", "h264 edit list", "two frames", "three frames", "vp9 odd 4:4:4, uneven times"}
+
+
 def index_sets(num_frames: int) -> list[NDArray[np.int64]]:
     rng = np.random.default_rng(num_frames)
     sets = [np.arange(num_frames), np.array([0]), np.array([num_frames - 1]), uniform_indices(num_frames, 7)]
@@ -98,21 +136,30 @@ def index_sets(num_frames: int) -> list[NDArray[np.int64]]:
     return [*sets, rng.integers(num_frames, size=5)]
 
 
+def knows_order(path: Path) -> bool:
+    """Whether the packets tell the display order, at first sight or once the first frame has been looked at."""
+    ranks = []
+    for look_ahead in (False, True):
+        with open_video(path, look_ahead) as (container, stream):
+            ranks.append(index_packets(path, container, stream, look_ahead).ranks)
+    assert not all(ranks) or ranks[0] == ranks[1]
+    return any(ranks)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_frames_equal_a_full_decode(kind: str, tmp_path: Path) -> None:
     write, num_frames, by_rank = KINDS[kind]
     path = write(tmp_path)
     whole = decode_video(path)
     assert len(whole) == num_frames
-    with open_video(path) as (container, stream):
-        assert bool(index_packets(path, container, stream).ranks) == by_rank
+    assert knows_order(path) == by_rank
     for indices in index_sets(num_frames):
         assert np.array_equal(read_frames(path, indices), whole[indices]), indices
     seen = []
     clip = read_clip(path, lambda count, fps: seen.append((count, fps)) or uniform_indices(count, 6))
     assert np.array_equal(clip, whole[uniform_indices(num_frames, 6)])
     assert seen[-1][0] == num_frames
-    assert seen[-1][1] == pytest.approx(25, rel=0.02) or kind in ("h264 uneven times", "h264 edit list", "two frames")
+    assert seen[-1][1] == pytest.approx(25, rel=0.02) or kind in UNSTEADY
 
 
 @pytest.mark.parametrize("kind", ["h264", "mpeg4 avi, packed", "vp9"])
@@ -124,8 +171,8 @@ def test_decoding_starts_late_and_stops_early(kind: str, tmp_path: Path, monkeyp
     monkeypatch.setattr(
         data_modules.reader, "upright_rgb", lambda frame, tool: converted.append(frame.pts) or convert(frame, tool)
     )
-    with open_video(path) as (container, stream):
-        index = index_packets(path, container, stream)
+    with open_video(path, look_ahead=False) as (container, stream):
+        index = index_packets(path, container, stream, look_ahead=False)
         assert index.start(0) == 0
         assert kind == "vp9" or index.start(30) > 12
     read_frames(path, [3, 3, 17])
@@ -146,24 +193,27 @@ def test_a_file_whose_ranks_are_wrong_is_read_in_order(tmp_path: Path, monkeypat
     assert np.array_equal(read_frames(path, range(40)), whole)
 
 
-def test_rotation_is_applied_before_the_view(tmp_path: Path) -> None:
-    path = h264(tmp_path)
-    with av.open(str(path)) as source, av.open(str(tmp_path / "turned.mp4"), "w") as target:
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_rotation_is_applied_before_the_view(angle: int, tmp_path: Path) -> None:
+    path, turned = h264(tmp_path), tmp_path / "turned.mp4"
+    with av.open(str(path)) as source, av.open(str(turned), "w") as target:
         stream = source.streams.video[0]
         copy = target.add_stream_from_template(stream)
-        copy.set_display_rotation(90) if hasattr(copy, "set_display_rotation") else pytest.skip("PyAV cannot rotate")
+        copy.set_display_rotation(angle)  # counter-clockwise
         for packet in source.demux(stream):
             if packet.size:
                 packet.stream = copy
                 target.mux(packet)
+    upright = np.rot90(decode_video(path), angle // 90, axes=(1, 2))
+    assert np.array_equal(decode_video(turned), upright)
     sizes = []
     frames = read_clip(
-        tmp_path / "turned.mp4",
+        turned,
         lambda count, fps: np.array([4]),
         lambda height, width: sizes.append((height, width)) or (lambda image: image[:10].copy()),
     )
-    assert sizes == [(128, 96)] and frames.shape == (1, 10, 96, 3)
-    assert np.array_equal(frames, decode_video(tmp_path / "turned.mp4")[4:5, :10])
+    assert sizes == [upright.shape[1:3]]
+    assert np.array_equal(frames, upright[4:5, :10])
 
 
 def test_frame_numbers_must_exist(tmp_path: Path) -> None:
@@ -171,6 +221,13 @@ def test_frame_numbers_must_exist(tmp_path: Path) -> None:
     for indices in ([40], [-1], []):
         with pytest.raises(UserError, match="it has 40"):
             read_frames(path, indices)
+
+
+def test_frame_numbers_are_checked_against_what_is_decoded(tmp_path: Path) -> None:
+    path = KINDS["mpeg4 avi, packed, still"][0](tmp_path)
+    assert len(read_frames(path, [39])) == 1
+    with pytest.raises(UserError, match="it has 40"):
+        read_frames(path, [40])
 
 
 def cut_bytes(ratio: float) -> Callable[[Path], None]:

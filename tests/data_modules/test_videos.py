@@ -113,10 +113,26 @@ def test_images_beside_videos_are_still_videos(folder: Path) -> None:
 def test_images_alone_have_one_frame(folder: Path) -> None:
     data = make(folder, ["image0.jpg", "image1.jpg"])
     clip = data.fetch([0, 1])
-    assert data.num_frames == 1 and clip.frames.shape == (2, 1, 32, 32, 3)
+    assert clip.frames.shape == (2, 1, 32, 32, 3)
     image = read_image(folder / "image1.jpg")
     assert np.array_equal(clip.frames[1, 0].numpy(), CentreView(60, 80, 32)(image))
     assert data.fetch_training([1], [0]).frames.shape == (1, 1, 32, 32, 3)
+
+
+def test_a_batch_of_images_may_have_one_frame(folder: Path) -> None:
+    data = make(folder, ["0.mp4", "image0.jpg", "image1.jpg"], single_images=True)
+    assert data.fetch_training([1, 2], [0, 1]).frames.shape == (2, 1, 32, 32, 3)
+    assert data.fetch([2]).frames.shape == (1, 1, 32, 32, 3)
+    assert data.fetch_training([0, 2], [0, 1]).frames.shape == (2, 8, 32, 32, 3)
+    assert data.fetch([0]).frames.shape == (1, 8, 32, 32, 3)
+
+
+@pytest.mark.parametrize("rule", ["nearest", "integer_step"])
+def test_a_video_of_one_frame_is_that_frame(tmp_path: Path, rule: str) -> None:
+    write_video(tmp_path / "one.mp4", moving_frames(1))
+    sampling = FrameSampling(8, fps=60.0, fps_rule=rule)  # type: ignore[arg-type]
+    clip = make(tmp_path, ["one.mp4"], sampling=sampling).fetch_training([0], [0])
+    assert clip.frames.shape == (1, 8, 32, 32, 3) and (clip.frames == clip.frames[:, :1]).all()
 
 
 @pytest.fixture
@@ -141,7 +157,7 @@ def test_training_replaces_and_lists_broken_files(damaged: Path) -> None:
     assert clip.labels[:, 0].tolist() == [index % 3 for index in clip.index.tolist()]
     listed = read_broken(damaged / "broken.csv")
     assert set(listed) == set(DAMAGED[1:4]) and listed["empty.mp4"] == "the file is empty"
-    # Which file replaces a broken one does not depend on what was met before.
+    # Which file replaces a broken one does not depend on what was met before, nor does a file that is broken in part.
     for draw in (3, 6, 13, 19):
         alone = make(damaged, DAMAGED).fetch_training([draw % 4], [draw])
         assert torch.equal(alone.frames[0], clip.frames[draw])
@@ -154,6 +170,22 @@ def test_a_replacement_is_of_the_same_group(damaged: Path) -> None:
     assert clip.index.tolist() == [0] * 6 + [4] * 6
 
 
+def test_what_a_draw_gives_does_not_depend_on_what_was_met(folder: Path, tmp_path: Path) -> None:
+    """A video that is damaged in places serves the draws that pass them by, also after one that did."""
+    for name in ("0.mp4", "1.mp4"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    frames = moving_frames(80, 64, 96, seed=9)
+    write_video(tmp_path / "half.avi", frames, "mpeg4", {"bf": "0", "g": "1"})
+    data = bytearray((tmp_path / "half.avi").read_bytes())
+    for place in range(len(data) * 5 // 10, len(data) * 8 // 10, 300):
+        data[place] ^= 0x5A
+    (tmp_path / "half.avi").write_bytes(bytes(data))
+    names = ["half.avi", "0.mp4", "1.mp4"]
+    used = make(tmp_path, names).fetch_training([0] * 24, range(24)).index.tolist()
+    assert 4 < used.count(0) < 20
+    assert [int(make(tmp_path, names).fetch_training([0], [draw]).index) for draw in range(24)] == used
+
+
 def test_when_all_is_broken_training_stops(damaged: Path) -> None:
     data = make(damaged, DAMAGED[1:4])
     with pytest.raises(UserError, match=r"empty\.mp4: the file is empty; the files that could replace it"):
@@ -163,15 +195,12 @@ def test_when_all_is_broken_training_stops(damaged: Path) -> None:
 def test_evaluation_never_replaces(damaged: Path) -> None:
     data = make(damaged, DAMAGED)
     with pytest.raises(BrokenVideo, match="the file is empty"):
-        data.fetch([0, 1])
+        data.read(torch.tensor([0, 1]))
+    clip = data.fetch([0, 1, 4, 2, 3])
+    assert clip.index.tolist() == [0, 4] and len(clip.frames) == 2 and clip.labels.tolist() == [[0], [1]]
+    assert set(data.broken.found) == {"empty.mp4", "text.jpg", "missing.mp4"}
     with pytest.raises(BrokenVideo, match="neither JPEG nor PNG"):
         data[2]
-
-
-def test_missing_files_are_found_without_reading(damaged: Path) -> None:
-    data = make(damaged, DAMAGED)
-    assert data.missing(range(5)) == ["missing.mp4"]
-    assert data.missing([0, 1, 4]) == []
 
 
 @pytest.mark.parametrize(
