@@ -151,14 +151,13 @@ fingerprint = hashlib.md5(b"".join(damaged)).hexdigest()
 """
 
 
-def test_fresh_processes_give_the_same() -> None:
+def test_a_fresh_process_with_other_threads_gives_the_same() -> None:
     here: dict[str, str] = {}
     exec(FINGERPRINT, here)
     program = [sys.executable, "-c", FINGERPRINT + "print(fingerprint)"]
-    for threads in ("1", "2"):
-        environment = {**os.environ, "OMP_NUM_THREADS": threads}
-        there = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
-        assert there.stdout.strip() == here["fingerprint"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2" if torch.get_num_threads() == 1 else "1"}
+    there = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == here["fingerprint"]
 
 
 def test_the_key_is_the_hash_of_version_data_set_video_and_corruption() -> None:
