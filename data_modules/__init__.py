@@ -6,22 +6,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from data_modules.annotations.lists import ListSource
     from data_modules.base import ClipDataModule
-    from data_modules.clips import ClipDataset, Task
-    from data_modules.decode import BrokenVideo, decode_video
+    from data_modules.clips.datasets import ClipDataset, Task
+    from data_modules.clips.sampling import FrameSampling
+    from data_modules.clips.videos import VideoDataset, VideoFile
+    from data_modules.decode.frames import BrokenVideo, decode_video
     from data_modules.diving48 import Diving48DataModule
     from data_modules.glyphs.datamodule import GlyphsDataModule
     from data_modules.imagenet100 import ImageNet100DataModule
     from data_modules.kathabench.datamodule import KathaBenchDataModule
-    from data_modules.list_datamodule import VideoListDataModule
-    from data_modules.lists import ListSource
     from data_modules.mixed import MixedDataModule, MixturePart
-    from data_modules.order import ShardSampler, StepSampler, WeightedStepSampler
-    from data_modules.sampling import FrameSampling
+    from data_modules.mixing.order import ShardSampler, StepSampler, WeightedStepSampler
     from data_modules.ssv2 import SSv2DataModule
     from data_modules.synth.datamodule import SynthDataModule
     from data_modules.ucf101 import UCF101DataModule
-    from data_modules.videos import VideoDataset, VideoFile
+    from data_modules.video_list import VideoListDataModule
 
 __all__ = [
     "BrokenVideo",
@@ -49,28 +49,28 @@ __all__ = [
 ]
 
 _HOME = {
-    "BrokenVideo": "data_modules.decode",
+    "BrokenVideo": "data_modules.decode.frames",
     "ClipDataModule": "data_modules.base",
-    "ClipDataset": "data_modules.clips",
+    "ClipDataset": "data_modules.clips.datasets",
     "Diving48DataModule": "data_modules.diving48",
-    "FrameSampling": "data_modules.sampling",
+    "FrameSampling": "data_modules.clips.sampling",
     "GlyphsDataModule": "data_modules.glyphs.datamodule",
     "ImageNet100DataModule": "data_modules.imagenet100",
     "KathaBenchDataModule": "data_modules.kathabench.datamodule",
-    "ListSource": "data_modules.lists",
+    "ListSource": "data_modules.annotations.lists",
     "MixedDataModule": "data_modules.mixed",
     "MixturePart": "data_modules.mixed",
     "SSv2DataModule": "data_modules.ssv2",
-    "ShardSampler": "data_modules.order",
-    "StepSampler": "data_modules.order",
+    "ShardSampler": "data_modules.mixing.order",
+    "StepSampler": "data_modules.mixing.order",
     "SynthDataModule": "data_modules.synth.datamodule",
-    "Task": "data_modules.clips",
+    "Task": "data_modules.clips.datasets",
     "UCF101DataModule": "data_modules.ucf101",
-    "VideoDataset": "data_modules.videos",
-    "VideoFile": "data_modules.videos",
-    "VideoListDataModule": "data_modules.list_datamodule",
-    "WeightedStepSampler": "data_modules.order",
-    "decode_video": "data_modules.decode",
+    "VideoDataset": "data_modules.clips.videos",
+    "VideoFile": "data_modules.clips.videos",
+    "VideoListDataModule": "data_modules.video_list",
+    "WeightedStepSampler": "data_modules.mixing.order",
+    "decode_video": "data_modules.decode.frames",
 }
 
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import torch
 from lightning.pytorch import LightningDataModule
 
-from data_modules.broken import BROKEN_FILE, BrokenLimit
-from data_modules.clips import ClipDataset, ClipStream, EvaluationLoader, Sample, StreamLoader, Task, collate
-from data_modules.order import EndlessSampler, ShardSampler, StepSampler
+from data_modules.clips.broken import BROKEN_FILE, BrokenLimit
+from data_modules.clips.datasets import ClipDataset, Sample, Task, collate
+from data_modules.clips.loaders import ClipStream, EvaluationLoader, StreamLoader
+from data_modules.mixing.order import EndlessSampler, ShardSampler, StepSampler
 from vjepa.errors import UserError
 
 __all__ = ["ClipDataModule", "ClipDataset", "Sample", "Task", "collate"]

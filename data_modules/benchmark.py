@@ -8,14 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from data_modules.annotations import Annotations, Record
-from data_modules.clips import Task
+from data_modules.annotations.flips import sided_classes, warn_of_flips
+from data_modules.annotations.lists import split_validation
+from data_modules.annotations.published import Annotations, Record
+from data_modules.annotations.roots import data_root
+from data_modules.annotations.splits import split_groups
+from data_modules.clips.datasets import Task
+from data_modules.clips.videos import VideoFile
 from data_modules.files import FilesDataModule, Part, Split
-from data_modules.flips import sided_classes, warn_of_flips
-from data_modules.lists import split_validation
-from data_modules.roots import data_root
-from data_modules.splits import split_groups
-from data_modules.videos import VideoFile
 from vjepa.errors import UserError
 
 _log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from data_modules.presence import look_for
-from data_modules.roots import data_root
+from data_modules.annotations.presence import look_for
+from data_modules.annotations.roots import data_root
+from data_modules.clips.videos import VideoDataset, VideoFile
 from data_modules.streaming import StreamingDataModule
-from data_modules.videos import VideoDataset, VideoFile
 from vjepa.errors import UserError
 from vjepa.storage import digest
 

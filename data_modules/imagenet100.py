@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_modules.annotations import HELP, Annotations, Record, find_folder, plain_name, read_lines
+from data_modules.annotations.published import HELP, Annotations, Record, find_folder, plain_name, read_lines
 from data_modules.benchmark import BenchmarkDataModule
-from data_modules.images import is_image
+from data_modules.decode.images import is_image
 from vjepa.errors import UserError, did_you_mean
 
 _FOLDERS = ("imagenet100", "imagenet-100", "ImageNet100", "ImageNet-100")

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from data_modules.decode import BrokenVideo
+from data_modules.annotations.presence import look_for
+from data_modules.clips.videos import VideoFile
+from data_modules.decode.frames import BrokenVideo
+from data_modules.decode.images import is_image, read_image
+from data_modules.decode.reader import View, read_clip
+from data_modules.decode.truncated import cut_short
 from data_modules.generated.workers import map_in_processes
-from data_modules.images import is_image, read_image
-from data_modules.presence import look_for
-from data_modules.reader import View, read_clip
-from data_modules.truncated import cut_short
-from data_modules.videos import VideoFile
 
 _FILES_PER_JOB = 256
 """Files that are worth a process of their own, which takes seconds to start."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from data_modules.base import ClipDataModule
-from data_modules.clips import ClipDataset, Task
+from data_modules.clips.datasets import ClipDataset, Task
+from data_modules.clips.videos import VideoDataset
+from data_modules.decode.images import is_image
 from data_modules.generated.datamodule import GeneratedDataModule
-from data_modules.images import is_image
-from data_modules.mixture import Mixture, mixture_tasks
-from data_modules.mixture_order import MixtureStepSampler
+from data_modules.mixing.mixture import Mixture, mixture_tasks
+from data_modules.mixing.mixture_order import MixtureStepSampler
+from data_modules.mixing.order import EndlessSampler, WeightedStepSampler
 from data_modules.named import find_class, make_data
-from data_modules.order import EndlessSampler, WeightedStepSampler
 from data_modules.streaming import StreamingDataModule
-from data_modules.videos import VideoDataset
 from vjepa.errors import UserError, unknown_name
 from vjepa.storage import digest_json
 

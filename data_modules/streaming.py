@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from data_modules.augment import Augmentation
 from data_modules.base import ClipDataModule
-from data_modules.sampling import FpsRule, FrameSampling
+from data_modules.clips.augment import Augmentation
+from data_modules.clips.sampling import FpsRule, FrameSampling
 from vjepa.errors import UserError
 from vjepa.reading import Reading, resolve
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from data_modules.annotations import (
+from data_modules.annotations.published import (
     Annotations,
     Record,
     class_number,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from tqdm import tqdm
 
-from data_modules.broken import BROKEN_FILE, write_broken
+from data_modules.clips.broken import BROKEN_FILE, write_broken
 from experiments.encoders import FrozenEncoder
 from experiments.features import MEMORY_LIMIT, Features, choose_indices, extract, without_broken
 from experiments.probes import FittedProbe, ProbeProtocol, fit_probe, protocol

@@ -14,11 +14,11 @@ from typing import Any
 import yaml
 
 from data_modules.benchmark import BenchmarkDataModule
+from data_modules.clips.videos import VideoFile
 from data_modules.generated.datamodule import GeneratedDataModule
 from data_modules.generated.workers import available_cores
 from data_modules.inspection import Problem, choose_files, find_absent, find_unreadable
 from data_modules.named import BENCHMARKS, make_data
-from data_modules.videos import VideoFile
 from vjepa.errors import UserError
 from vjepa.storage import atomic_write_text, digest_file
 

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from data_modules.decode import decode_frames
-from data_modules.sampling import FrameSampling
-from data_modules.transcode import Transcoding
-from data_modules.transcode_folder import Outcome, transcode_folder
+from data_modules.clips.sampling import FrameSampling
+from data_modules.decode.frames import decode_frames
+from data_modules.encode.transcode import Transcoding
+from data_modules.encode.transcode_folder import Outcome, transcode_folder
 from experiments.bench.clip_readers import ClipJob, vjepa
 from experiments.bench.timing import interleaved, threads
 from vjepa.errors import UserError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from data_modules.base import ClipDataModule, ClipDataset
+from data_modules.clips.videos import VideoDataset, VideoFile
 from data_modules.generated.store import ClipStore
-from data_modules.videos import VideoDataset, VideoFile
 
 Split = Literal["train", "val", "test"]
 

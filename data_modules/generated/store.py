@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from data_modules.cache import writing_to_cache
-from data_modules.clips import Task
-from data_modules.decode import BrokenVideo, decode_video
-from data_modules.encode import encode_mp4
+from data_modules.clips.datasets import Task
+from data_modules.clips.mapped import MappedClips, frames_are_whole, write_frames
+from data_modules.decode.frames import BrokenVideo, decode_video
+from data_modules.encode.mp4 import encode_mp4
+from data_modules.generated.cache import writing_to_cache
 from data_modules.generated.manifest import Entry, manifest_hash, read_manifest, write_manifest
 from data_modules.generated.spec import ClipSpec, clip_id
 from data_modules.generated.workers import available_cores, map_in_processes
-from data_modules.mapped import MappedClips, frames_are_whole, write_frames
 from vjepa.storage import atomic_write_bytes, digest
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from data_modules.watch import end_with_parent
+from data_modules.clips.watch import end_with_parent
 
 T = TypeVar("T")
 R = TypeVar("R")

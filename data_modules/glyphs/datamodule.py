@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data_modules.cache import cache_root
+from data_modules.generated.cache import cache_root
 from data_modules.generated.datamodule import GeneratedDataModule
 from data_modules.glyphs.spec import TASKS, GlyphSpec
 from data_modules.glyphs.store import GlyphStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from data_modules.clips import Task
+from data_modules.clips.datasets import Task
 from data_modules.generated.spec import folder_name, within
 from vjepa.errors import UserError
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from data_modules.augment import Augmentation
 from data_modules.base import ClipDataset
-from data_modules.cache import cache_root
+from data_modules.clips.augment import Augmentation
+from data_modules.clips.sampling import FrameSampling
+from data_modules.generated.cache import cache_root
 from data_modules.generated.datamodule import GeneratedDataModule
 from data_modules.generated.spec import within
 from data_modules.kathabench.draw import SolidColour
 from data_modules.kathabench.spec import TASKS, KathaBenchSpec, Seeds, quirk
 from data_modules.kathabench.store import KathaBenchStore
-from data_modules.sampling import FrameSampling
 from vjepa.reading import Reading
 
 

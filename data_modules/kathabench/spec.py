@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from data_modules.clips import Task
+from data_modules.clips.datasets import Task
 from data_modules.generated.spec import folder_name, within
 from data_modules.kathabench.draw import SolidColour
 from data_modules.kathabench.motions import MOTIONS, SIZE

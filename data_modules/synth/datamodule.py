@@ -7,17 +7,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modules.augment import Augmentation
+from data_modules.annotations.flips import warn_of_flips
 from data_modules.base import ClipDataset
-from data_modules.cache import cache_root
-from data_modules.flips import warn_of_flips
+from data_modules.clips.augment import Augmentation
+from data_modules.clips.sampling import FpsRule, FrameSampling
+from data_modules.clips.videos import VideoDataset
+from data_modules.generated.cache import cache_root
 from data_modules.generated.datamodule import GeneratedDataModule
 from data_modules.generated.spec import within
-from data_modules.sampling import FpsRule, FrameSampling
 from data_modules.synth.draw import SIZE, VELOCITIES, Border
 from data_modules.synth.spec import TASKS, SynthSpec
 from data_modules.synth.store import SynthStore
-from data_modules.videos import VideoDataset
 from vjepa.errors import UserError
 from vjepa.reading import Reading, resolve
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from data_modules.clips import Task
+from data_modules.clips.datasets import Task
 from data_modules.generated.spec import folder_name, within
 from data_modules.synth.draw import BORDERS, NUM_FRAMES, SIZE, VELOCITIES, Border
 from vjepa.errors import unknown_name

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from data_modules.augment import Augmentation, CropView
-from data_modules.decode import open_video
-from data_modules.packets import index_packets
-from data_modules.reader import decode_by_rank, read_clip
-from data_modules.sampling import FrameSampling
+from data_modules.clips.augment import Augmentation, CropView
+from data_modules.clips.sampling import FrameSampling
+from data_modules.decode.frames import open_video
+from data_modules.decode.packets import index_packets
+from data_modules.decode.reader import decode_by_rank, read_clip
 from vjepa.errors import UserError
 
 _MEAN = 255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1, 1)

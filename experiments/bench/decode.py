@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import torch
 
-from data_modules.cache import cache_root
-from data_modules.sampling import FrameSampling
+from data_modules.clips.sampling import FrameSampling
+from data_modules.generated.cache import cache_root
 from experiments.bench.clip_readers import ClipJob, Read, checked, decode_only, decord_readers, pyav_float, vjepa
 from experiments.bench.footage import KINDS, make_footage
 from experiments.bench.timing import Measurement, interleaved, summarise, threads

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from data_modules.packed_avi import write_packed_avi
+from data_modules.encode.packed_avi import write_packed_avi
 from vjepa.storage import atomic_path
 
 _VERSION = 1

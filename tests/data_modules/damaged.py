@@ -7,7 +7,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-from encoded import moving_frames, remux, write_packed_avi, write_video
+
+from tests.data_modules.encoded import moving_frames, remux, write_packed_avi, write_video
 
 NUM_FRAMES = 60
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modules.packed_avi import write_packed_avi
+from data_modules.encode.packed_avi import write_packed_avi
 
 __all__ = ["moving_frames", "remux", "with_edits", "write_packed_avi", "write_video"]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from damaged import BROKEN, NUM_FRAMES, cut, whole
 
-from data_modules.augment import Augmentation
-from data_modules.broken import BrokenFile
-from data_modules.clips import Task
-from data_modules.sampling import FrameSampling
-from data_modules.truncated import cut_short
-from data_modules.videos import VideoDataset, VideoFile
+from data_modules.clips.augment import Augmentation
+from data_modules.clips.broken import BrokenFile
+from data_modules.clips.datasets import Task
+from data_modules.clips.sampling import FrameSampling
+from data_modules.clips.videos import VideoDataset, VideoFile
+from data_modules.decode.truncated import cut_short
+from tests.data_modules.damaged import BROKEN, NUM_FRAMES, cut, whole
 
 TASKS = (Task("label", ("a", "b"), temporal=True),)
 GOOD = ("good0.mp4", "good1.webm", "good2.avi")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from layouts import write_diving48
 
 from data_modules import Diving48DataModule
+from tests.data_modules.layouts import write_diving48
 from vjepa.errors import UserError
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from layouts import write_imagenet100
 
 from data_modules import ImageNet100DataModule
-from data_modules.augment import CentreView
-from data_modules.images import read_image
+from data_modules.clips.augment import CentreView
+from data_modules.decode.images import read_image
+from tests.data_modules.layouts import write_imagenet100
 from vjepa.errors import UserError
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
-from encoded import moving_frames, write_video
 
 from data_modules import ListSource, VideoListDataModule
-from data_modules.broken import read_broken
+from data_modules.clips.broken import read_broken
+from tests.data_modules.encoded import moving_frames, write_video
 from vjepa.latents import Clip
 
 STEPS, STOP, KEPT = 17, 10, 8  # of 10 steps that were done, 8 are in the checkpoint

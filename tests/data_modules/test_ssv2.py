@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-from layouts import TEMPLATES, write_ssv2
 
 from data_modules import SSv2DataModule
+from tests.data_modules.layouts import TEMPLATES, write_ssv2
 from vjepa.errors import UserError
 
 FLIPS = "half of the training clips are mirrored, and 2 of 4 classes tell left from right"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from layouts import UCF_CLASSES, UCF_CLIPS, UCF_TEST_GROUPS, UCF_TRAIN_GROUPS, write_ucf101
 
 from data_modules import UCF101DataModule
-from data_modules.decode import decode_video, uniform_indices
+from data_modules.decode.frames import decode_video, uniform_indices
+from tests.data_modules.layouts import UCF_CLASSES, UCF_CLIPS, UCF_TEST_GROUPS, UCF_TRAIN_GROUPS, write_ucf101
 from vjepa.errors import UserError
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from data_modules.decode import decode_video
-from data_modules.packed_avi import write_packed_avi
-from data_modules.sampling import FrameSampling
+from data_modules.clips.sampling import FrameSampling
+from data_modules.decode.frames import decode_video
+from data_modules.encode.packed_avi import write_packed_avi
 from experiments.bench import decode, footage
 from experiments.bench.clip_readers import ClipJob, decode_only, decord_readers, pyav_float, vjepa
 from experiments.cli import main

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data_modules.clips import Task
+from data_modules.clips.datasets import Task
 from data_modules.generated.spec import folder_name
 from data_modules.generated.store import ClipStore
 from data_modules.generated.workers import map_in_processes

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_modules.glyphs.store import GlyphStore
-from data_modules.order import StepSampler
+from data_modules.mixing.order import StepSampler
 
 SCRIPT = """
 import json, sys

@@ -15,8 +15,8 @@ import av
 import numpy as np
 import pytest
 
-from data_modules.decode import BrokenVideo, decode_video
-from data_modules.encode import encode_mp4
+from data_modules.decode.frames import BrokenVideo, decode_video
+from data_modules.encode.mp4 import encode_mp4
 from data_modules.generated import store as store_module
 from data_modules.glyphs.draw import draw_clip
 from data_modules.glyphs.spec import SPLITS, GlyphSpec

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from data_modules import KathaBenchDataModule
-from data_modules.decode import decode_video
+from data_modules.decode.frames import decode_video
 from vjepa.errors import UserError
 
 

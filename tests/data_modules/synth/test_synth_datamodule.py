@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from data_modules import SynthDataModule
-from data_modules.decode import decode_video
+from data_modules.decode.frames import decode_video
 from data_modules.synth.draw import VELOCITIES, make_clip
 from vjepa.errors import UserError
 

@@ -1,0 +1,1 @@
+"""Frames of video and image files, exact and with as little decoding as they need."""
