@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from data_modules.base import ClipDataModule
 from data_modules.clips.datasets import ClipDataset, Task
@@ -14,12 +14,11 @@ from data_modules.mixing.mixture import Mixture, mixture_tasks
 from data_modules.mixing.mixture_order import MixtureStepSampler
 from data_modules.mixing.order import EndlessSampler, WeightedStepSampler
 from data_modules.named import find_class, make_data
-from data_modules.streaming import StreamingDataModule
-from vjepa.errors import UserError, unknown_name
+from data_modules.streaming import ImageMode, StreamingDataModule, check_image_mode
+from vjepa.errors import UserError
 from vjepa.storage import digest_json
 
 Split = Literal["train", "val", "test"]
-ImageMode = Literal["repeat", "single"]
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ class MixedDataModule(StreamingDataModule):
                 raise UserError(f"mixed: weight of {part.data} is {part.weight}; expected 0 or more")
         if not sum(part.weight for part in parts) > 0:
             raise UserError("mixed: the weights of all parts are 0")
-        if image_mode not in get_args(ImageMode):
-            raise unknown_name("mixed image_mode", image_mode, get_args(ImageMode))
+        check_image_mode(self.name, image_mode)
         own = {"seed": self.seed, "num_frames": self.num_frames, "size": self.size}
         self.members = tuple(_make(part, options | own) for part in parts)
         self.weights = tuple(part.weight for part in parts)
@@ -122,7 +120,9 @@ class MixedDataModule(StreamingDataModule):
 
     def _train_sampler(self, data: ClipDataset) -> EndlessSampler:
         sources = self.dataset("train").sources
-        kinds = [int(_is_of_images(source)) for source in sources] if self.image_mode == "single" else None
+        kinds = None
+        if self.image_mode == "single":
+            kinds = [_kind(member.name, source) for member, source in zip(self.members, sources)]
         make = WeightedStepSampler if self.replacement else MixtureStepSampler
         return make(
             [len(source) for source in sources],
@@ -135,8 +135,12 @@ class MixedDataModule(StreamingDataModule):
         )
 
 
-def _is_of_images(source: ClipDataset) -> bool:
-    return isinstance(source, VideoDataset) and all(map(is_image, source.paths))
+def _kind(name: str, source: ClipDataset) -> int:
+    """Return 1 for images and 0 for videos."""
+    kinds = set(map(is_image, source.paths)) if isinstance(source, VideoDataset) else {False}
+    if len(kinds) > 1:
+        raise UserError(f"{name}: holds images and videos; with image_mode single make a part of each")
+    return int(kinds.pop())
 
 
 def _make(part: MixturePart, shared: dict[str, Any]) -> ClipDataModule:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from data_modules.base import ClipDataModule
 from data_modules.clips.augment import Augmentation
 from data_modules.clips.sampling import FpsRule, FrameSampling
-from vjepa.errors import UserError
+from vjepa.errors import UserError, unknown_name
 from vjepa.reading import Reading, resolve
+
+ImageMode = Literal["repeat", "single"]
+"""What an image is beside videos: a still video in the same batches, or a clip of one frame in batches of its own."""
+
+
+def check_image_mode(name: str, mode: str) -> None:
+    """Refuse an unknown ``ImageMode`` of the data module ``name``."""
+    if mode not in get_args(ImageMode):
+        raise unknown_name(f"{name} image_mode", mode, get_args(ImageMode))
 
 
 class StreamingDataModule(ClipDataModule):

@@ -15,6 +15,7 @@ from data_modules.decode.images import is_image
 from data_modules.files import FilesDataModule, Part, Split
 from data_modules.mixing.mixture_order import MixtureStepSampler
 from data_modules.mixing.order import EndlessSampler, StepSampler, WeightedStepSampler
+from data_modules.streaming import ImageMode, check_image_mode
 from vjepa.errors import UserError
 
 
@@ -38,8 +39,8 @@ class VideoListDataModule(FilesDataModule):
         test: test lists; None has no test split.
         name: of the data in folders and results.
         replacement: whether a clip of a mixture may return before its list is used up, as in the study.
-        single_images: images are clips of one frame and have batches of their own, instead of still videos among the
-            videos; a list then holds one kind of file.
+        image_mode: what images are beside videos: ``repeat``, still videos in the same batches (the study), or
+            ``single``, clips of one frame in batches of their own; a training list then holds one kind of file.
         options: of ``StreamingDataModule``.
 
     Raises:
@@ -55,7 +56,7 @@ class VideoListDataModule(FilesDataModule):
         test: list[ListSource] | None = None,
         name: str = "videos",
         replacement: bool = True,
-        single_images: bool = False,
+        image_mode: ImageMode = "repeat",
         **options: Any,
     ) -> None:
         self.name = name
@@ -67,12 +68,13 @@ class VideoListDataModule(FilesDataModule):
                 raise UserError(f"{name}: weight of {source.path} is {source.weight}; expected 0 or more")
         if not sum(source.weight for source in lists) > 0:
             raise UserError(f"{name}: the weights of all training lists are 0")
+        check_image_mode(name, image_mode)
         self.sources: dict[Split, tuple[ListSource, ...]] = {
             "train": tuple(lists),
             "val": tuple(val or ()),
             "test": tuple(test or ()),
         }
-        self.replacement, self.single_images = replacement, single_images
+        self.image_mode, self.replacement = image_mode, replacement
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -111,7 +113,7 @@ class VideoListDataModule(FilesDataModule):
         }
 
     def _dataset_options(self) -> dict[str, Any]:
-        return {"single_images": self.single_images}
+        return {"single_images": self.image_mode == "single"}
 
     def _train_sampler(self, data: ClipDataset) -> EndlessSampler:
         sizes = [len(part.files) for part in self.parts["train"]]
@@ -119,7 +121,7 @@ class VideoListDataModule(FilesDataModule):
             return StepSampler(len(data), self.batch_size, self.seed, self._rank, self._world)
         weights = [source.weight for source in self.sources["train"]]
         kinds = None
-        if self.single_images:
+        if self.image_mode == "single":
             kinds = [int(is_image(part.files[0].path)) for part in self.parts["train"]]
         sampler = WeightedStepSampler if self.replacement else MixtureStepSampler
         return sampler(sizes, weights, self.batch_size, self.seed, self._rank, self._world, kinds=kinds)
@@ -138,11 +140,11 @@ class VideoListDataModule(FilesDataModule):
             pairs = [self._carve(member) for member in lists["train"]]
             lists["train"], lists["val"] = (tuple(side) for side in zip(*pairs))
         _check_disjoint(self.name, lists)
-        if self.single_images:
+        if self.image_mode == "single":
             for member in lists["train"]:
                 if len({is_image(entry.id) for entry in member.entries}) > 1:
                     raise UserError(
-                        f"{member.source.path}: lists images and videos; with single_images make a list of each"
+                        f"{member.source.path}: lists images and videos; with image_mode single make a list of each"
                     )
         return lists
 

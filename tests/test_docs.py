@@ -222,6 +222,7 @@ def test_a_new_objective_is_short() -> None:
     assert f"{lines} lines of code" in GUIDE.read_text().replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_the_guide_to_a_new_objective_works(tmp_path: Path) -> None:
     check, docs, fit = follow_the_guide(tmp_path)
     assert check[1:4] == ["python", "-m", "pytest"] and docs[:2] == ["vjepa", "docs"] and fit[:2] == ["vjepa", "fit"]

@@ -31,7 +31,7 @@ class BrokenFile(NamedTuple):
     """One line of the list.
 
     Args:
-        id: stable name of the file.
+        id: stable name of the file, in a mixture ``part/id``.
         file: its path.
         reason: what is wrong with it, as the end of a sentence.
         split: train, val or test.
@@ -49,7 +49,7 @@ class BrokenLog:
     """Broken files of a data set, each listed once in a CSV file that all processes share.
 
     A copy in a loader process keeps no file: it remembers what is new, and the loader hands that to the log of the
-    process that asked for the data. A data set made of others shares one log with them.
+    process that asked for the data. A mixture and its parts share one log.
 
     Args:
         path: of the CSV file, or None to keep no file.
@@ -228,9 +228,10 @@ class BrokenLimit:
         if self.max_ratio < 1 and broken > self.max_ratio * max(drawn, _MIN_DRAWN):
             named = [f"{file.file}: {file.reason}" for file in list(log.found.values())[:_NAMED_IN_ERROR]]
             more = "; ..." if len(log.found) > len(named) else ""
+            times = "once" if broken == 1 else f"{broken:.0f} times"
             where = "" if log.path is None else f", listed in {log.path}"
             raise UserError(
-                f"too much of the training data is broken: {broken:.0f} broken files were met for {drawn:.0f} clips, "
-                f"more than max_broken_ratio {self.max_ratio:g}{where} ({'; '.join(named)}{more}); mend the files or "
+                f"too much of the training data is broken: broken files were met {times} in {drawn:.0f} clips, more "
+                f"than max_broken_ratio {self.max_ratio:g}{where} ({'; '.join(named)}{more}); mend the files or "
                 "take them out of the annotations, or raise max_broken_ratio"
             )

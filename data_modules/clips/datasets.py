@@ -55,7 +55,7 @@ class Task:
 class ClipDataset(Dataset[Sample], ABC):
     """The clips of one split, in a fixed order.
 
-    Files that cannot be read are listed in ``broken``, which is shared with the data sets that it is made of, if any.
+    Files that cannot be read are listed in ``broken``, under their id.
 
     Args:
         split: train, val or test.
@@ -70,6 +70,15 @@ class ClipDataset(Dataset[Sample], ABC):
         self.video_ids = video_ids
         self.labels = labels
         self.broken = BrokenLog(split=split)
+        self._listed_below = ""
+
+    def list_broken_in(self, log: BrokenLog, name: str) -> None:
+        """List broken files in the log of a mixture, under ``name/id``."""
+        self.broken, self._listed_below = log, f"{name}/"
+
+    def listed_id(self, index: int) -> str:
+        """Return the id under which ``broken`` lists a clip."""
+        return self._listed_below + self.video_ids[index]
 
     @abstractmethod
     def read(self, indices: Tensor) -> Tensor:
@@ -97,7 +106,7 @@ class ClipDataset(Dataset[Sample], ABC):
                 try:
                     self.read(torch.tensor([index]))
                 except BrokenVideo as error:
-                    self.broken.add(self.video_ids[index], error, "left out")
+                    self.broken.add(self.listed_id(index), error, "left out")
             chosen = self._without_left_out(chosen)
             frames = self.read(chosen) if len(chosen) else _NOTHING
         return Clip(frames, chosen, self.labels[chosen])
@@ -106,7 +115,7 @@ class ClipDataset(Dataset[Sample], ABC):
         if not len(self.broken):
             return indices
         return torch.tensor(
-            [index for index in indices.tolist() if not self.broken.is_left_out(self.video_ids[index])],
+            [index for index in indices.tolist() if not self.broken.is_left_out(self.listed_id(index))],
             dtype=torch.int64,
         )
 
@@ -128,7 +137,7 @@ class ClipDataset(Dataset[Sample], ABC):
     def __getitem__(self, index: int) -> Sample:
         clip = self.fetch([index])
         if not len(clip):
-            raise self.broken.error(self.video_ids[index])
+            raise self.broken.error(self.listed_id(index))
         return clip.frames[0], index, clip.labels[0]
 
     def __getitems__(self, indices: list[int]) -> list[Any]:

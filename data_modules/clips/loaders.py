@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset, Sampler, get_worker_info
@@ -15,6 +16,8 @@ from data_modules.clips.watch import ReadingBoard, end_with_parent
 from data_modules.mixing.order import EndlessSampler
 from vjepa.errors import UserError
 from vjepa.latents import Clip
+
+_PATIENCE = 2.0  # seconds until a process that was killed is known to be gone
 
 
 def _hand_over(samples: Sequence[Any]) -> Any:
@@ -83,8 +86,8 @@ class _Loader(DataLoader[Any]):
                 batch = next(batches)
             except StopIteration:
                 return
-            except RuntimeError as error:
-                told = self._explain(str(error))
+            except (RuntimeError, OSError, EOFError) as error:
+                told = self._explain(error, batches)
                 if told is None:
                     raise
                 self._iterator = None
@@ -94,18 +97,22 @@ class _Loader(DataLoader[Any]):
                 raise batch
             yield batch
 
-    def _explain(self, message: str) -> str | None:
-        """Say which files are being read where torch says that a loader process is late or gone."""
+    def _explain(self, error: Exception, batches: Any) -> str | None:
+        """Say which files are being read if a loader process is late or gone."""
         if self._board is None:
             return None
         readings = [f"loader process {r.worker} reads {r.path} since {r.seconds:.0f} s" for r in self._board.readings()]
-        if "timed out" in message:
+        if "DataLoader timed out" in str(error):
             return (
                 f"{self._split}: no batch for {self.timeout:g} s; {'; '.join(readings) or 'no file is being read'}; "
                 "look at the first file and its disk, take the file out of the annotations, or raise timeout of the "
                 "data module"
             )
-        if "exited unexpectedly" in message:
+        has_died = "exited unexpectedly" in str(error)
+        if isinstance(error, (OSError, EOFError)):
+            # A process that dies while its last batch is fetched is first seen as a connection that breaks.
+            has_died = bool(wait([worker.sentinel for worker in batches._workers], _PATIENCE))
+        if has_died:
             return (
                 f"{self._split}: a loader process was killed; {'; '.join(readings) or 'no file was being read'}; "
                 "memory may have run out (lower num_workers or batch_size), or the decoder cannot survive such a file"

@@ -132,7 +132,7 @@ class VideoDataset(ClipDataset):
                 return candidate, self._read_random(candidate, draw)
             except BrokenVideo as error:
                 first = first or error
-                self.broken.add(self.video_ids[candidate], error)
+                self.broken.add(self.listed_id(candidate), error)
         assert first is not None
         raise UserError(
             f"{first}; the files that could replace it ({_REPLACEMENTS} were tried, or all there are) are broken too: "
@@ -184,7 +184,7 @@ class VideoDataset(ClipDataset):
 
         clip = self._read_file(path, choose, view_of)
         if cut is not None:
-            self.broken.add(self.video_ids[index], cut, "used")
+            self.broken.add(self.listed_id(index), cut, "used")
         return clip
 
     def _read_whole(self, index: int) -> Tensor:

@@ -49,8 +49,8 @@ class Mixture(ClipDataset):
         ids = tuple(f"{name}/{video_id}" for name, source in zip(names, sources) for video_id in source.video_ids)
         super().__init__(split, tasks, ids, labels)
         self.sources = tuple(sources)
-        for source in sources:
-            source.broken = self.broken
+        for name, source in zip(names, sources):
+            source.list_broken_in(self.broken, name)
         self._names = tuple(names)
         self._shape = (num_frames, size, size, 3)
         self._single_images = single_images

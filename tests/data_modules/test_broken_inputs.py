@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 
+from data_modules import ListSource, VideoListDataModule
 from data_modules.clips.augment import Augmentation
 from data_modules.clips.broken import BrokenFile
 from data_modules.clips.datasets import Task
 from data_modules.clips.sampling import FrameSampling
 from data_modules.clips.videos import VideoDataset, VideoFile
 from data_modules.decode.truncated import cut_short
+from data_modules.mixing.order import StepSampler
 from tests.data_modules.damaged import BROKEN, NUM_FRAMES, cut, whole
 
 TASKS = (Task("label", ("a", "b"), temporal=True),)
@@ -31,6 +38,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make(folder / name)
     cut(folder / "short.avi", 0.7)
     cut(folder / "short.webm", 0.7)
+    (folder / "again").symlink_to(folder)
+    for prefix in ("", "again/"):
+        names = [*GOOD, "short.avi", "short.webm", *BROKEN]
+        (folder / f"{prefix.rstrip('/') or 'train'}.csv").write_text("".join(f"{prefix}{name} 0\n" for name in names))
     return folder
 
 
@@ -77,6 +88,57 @@ def test_evaluation_lists_and_leaves_out(folder: Path, tmp_path: Path) -> None:
     assert listed["short.avi"].reason.startswith("is cut short: it holds")
     assert torch.equal(data.fetch(range(len(names))).index, clip.index), "the second pass leaves out the same"
     assert not len(data.fetch([1, 2]))
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_the_loaders_meet_every_kind(folder: Path, tmp_path: Path, num_workers: int) -> None:
+    def make(workers: int) -> VideoListDataModule:
+        lists, val = [ListSource("train.csv")], [ListSource("again.csv")]
+        options = {"num_frames": 8, "size": 32, "max_broken_ratio": 1.0, "root": str(folder), "batch_size": 4}
+        return VideoListDataModule(lists, val, num_workers=workers, timeout=120, **options)
+
+    data, alone = make(num_workers), make(0).dataset("train")
+    data.broken_path = tmp_path / "broken.csv"
+    sampler = StepSampler(len(alone), 4, seed=0)
+    for number, clip in enumerate(islice(data.train_dataloader(), 8)):
+        expected = alone.fetch_training(sampler.batch(number), sampler.draws(number))
+        assert torch.equal(clip.index, expected.index) and torch.equal(clip.frames, expected.frames)
+    shown = torch.cat([clip.index for clip in data.val_dataloader()])
+    assert shown.tolist() == [0, 1, 2], "the good ones"
+    found = {(line.id, line.split, line.outcome) for line in lines(tmp_path / "broken.csv")}
+    for name in BROKEN:
+        assert {(name, "train", "replaced"), (f"again/{name}", "val", "left out")} <= found
+    others = {(f"again/short.{suffix}", "val", "left out") for suffix in ("avi", "webm")}
+    others |= {(f"short.{suffix}", "train", outcome) for suffix in ("avi", "webm") for outcome in ("used", "replaced")}
+    assert len(found) <= 2 * len(BROKEN) + len(others)
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Root may read every file."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "jpg"])
+def test_a_file_that_may_not_be_read(suffix: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder, denied = Path(name), f"denied.{suffix}"
+        folder.chmod(0o755)  # the folders of tests are closed to others
+        whole(folder / GOOD[0])
+        (folder / denied).write_bytes((folder / GOOD[0]).read_bytes())
+        (folder / denied).chmod(0)
+        for split in ("train", "test"):
+            data = dataset(folder, (denied, GOOD[0]), split)
+            with ordinary_user():
+                clip = data.fetch_training([0, 1], [0, 1]) if split == "train" else data.fetch([0, 1])
+            assert clip.index.tolist() == ([1, 1] if split == "train" else [1])
+            assert re.search("(?i)permission denied", data.broken.found[denied].reason)
 
 
 @pytest.mark.parametrize("name", ["short.avi", "short.webm"])

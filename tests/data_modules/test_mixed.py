@@ -159,6 +159,11 @@ def test_lists_can_be_mixed_in(root: Path) -> None:
     data = make(root, [MixturePart("ucf101", 1.0), MixturePart("videos", 1.0, options)])
     assert [task.name for task in data.tasks] == ["ucf101", "mine"]
     assert len(data.dataset("train").sources[1]) == 10
+    image = next((root / "imagenet100").rglob("*.JPEG")).relative_to(root)
+    (root / "mine.csv").write_text("".join([*lines, f"{image} 0\n"]))
+    data = make(root, [MixturePart("ucf101"), MixturePart("videos", options=options)], image_mode="single")
+    with pytest.raises(UserError, match="mine: holds images and videos; with image_mode single make a part of each"):
+        data.train_dataloader()
 
 
 def test_broken_files_of_every_part_are_listed_and_replaced_within_it(tmp_path: Path) -> None:
@@ -173,10 +178,11 @@ def test_broken_files_of_every_part_are_listed_and_replaced_within_it(tmp_path: 
     first_of_ssv2 = len(train.sources[0])
     clip = train.fetch_training([2, first_of_ssv2 + 2], [0, 1])
     assert clip.index[0] != 2 and clip.index[0] < first_of_ssv2 <= clip.index[1] != first_of_ssv2 + 2
-    assert len(train.broken) == 2
     assert len(train.fetch([1, 2, 3])) == 2, "evaluation replaces nothing"
-    loader = data.train_dataloader()
-    assert loader is not None and set(read_broken(tmp_path / "broken.csv")) == set(train.broken.found)
+    data.train_dataloader()
+    named = {train.video_ids[place] for place in (2, first_of_ssv2 + 2)}
+    assert set(read_broken(tmp_path / "broken.csv")) == set(train.broken.found) == named
+    assert {name.split("/")[0] for name in named} == {"ucf101", "ssv2"}
 
 
 CONFIG = """

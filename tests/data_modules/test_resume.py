@@ -116,7 +116,7 @@ def expected(root: Path, order: str, devices: int, count: int) -> list[list[str]
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("order", "workers", "accumulate"),
-    [("step", 0, 1), ("step", 2, 2), ("weighted", 0, 2), ("weighted", 2, 1), ("mixture", 2, 1)],
+    [("step", 0, 1), ("step", 2, 2), ("weighted", 0, 2), ("weighted", 2, 1), ("mixture", 0, 1), ("mixture", 2, 2)],
 )
 def test_one_process(root: Path, tmp_path: Path, order: str, workers: int, accumulate: int) -> None:
     with pytest.raises(Stop):
@@ -133,7 +133,8 @@ def test_one_process(root: Path, tmp_path: Path, order: str, workers: int, accum
 @pytest.mark.slow
 @pytest.mark.ddp
 @pytest.mark.parametrize(
-    ("order", "workers"), [("step", 0), ("step", 2), ("weighted", 0), ("weighted", 2), ("mixture", 2)]
+    ("order", "workers"),
+    [("step", 0), ("step", 2), ("weighted", 0), ("weighted", 2), ("mixture", 0), ("mixture", 2)],
 )
 def test_two_processes(root: Path, tmp_path: Path, order: str, workers: int) -> None:
     assert run(root, tmp_path, order, workers, 2, "kill").returncode != 0

@@ -20,6 +20,8 @@ from data_modules.base import ClipDataModule
 from data_modules.clips.broken import read_broken
 from data_modules.mixing.mixture_order import MixtureStepSampler
 from data_modules.mixing.order import StepSampler, WeightedStepSampler
+from experiments.lightning_cli import resolve_settings
+from experiments.overlays import BASE, CONFIGS
 from tests.data_modules.encoded import moving_frames, write_video
 from vjepa.errors import UserError
 from vjepa.latents import Clip
@@ -89,12 +91,20 @@ def test_a_mixture_draws_by_weight(root: Path) -> None:
 
 
 def test_images_may_have_batches_of_their_own(root: Path) -> None:
-    data = make(root, MIXTURE, single_images=True)
+    data = make(root, MIXTURE, image_mode="single")
     shapes = {(clip.frames.shape[1], bool((clip.index >= 24).all())) for clip in batches(data, 20)}
     assert shapes == {(4, False), (1, True)}
     (root / "both.csv").write_text("".join(f"ucf/{k}.mp4 0\n" for k in range(5)) + "images/0.jpg 0\nimages/1.jpg 0\n")
     with pytest.raises(UserError, match=r"both\.csv: lists images and videos"):
-        make(root, [ListSource("both.csv")], single_images=True).prepare_data()
+        make(root, [ListSource("both.csv")], image_mode="single").prepare_data()
+
+
+def test_the_image_mode_of_the_model_is_that_of_the_data(root: Path, tmp_path: Path) -> None:
+    config = {"class_path": "data_modules.VideoListDataModule", "init_args": {"lists": [{"path": "ucf.csv"}]}}
+    (tmp_path / "data.yaml").write_text(yaml.safe_dump({"data": config}))
+    files = (BASE, CONFIGS / "objective" / "images_single.yaml", tmp_path / "data.yaml")
+    settings = resolve_settings([word for file in files for word in ("--config", str(file))])
+    assert settings["data"]["init_args"]["image_mode"] == "single"
 
 
 def test_named_tasks_of_a_mixture_keep_their_classes_apart(root: Path) -> None:
@@ -182,6 +192,7 @@ def test_it_is_made_from_yaml_without_data(monkeypatch: pytest.MonkeyPatch) -> N
         ({"scale": (0.0, 1.0)}, "scale is"),
         ({"size": 0}, "size is 0"),
         ({"split_seed": -1}, "split_seed is -1"),
+        ({"image_mode": "alone"}, "unknown videos image_mode 'alone'"),
         ({"batch_size": 0}, "batch_size is 0"),
     ],
 )
@@ -276,7 +287,7 @@ def test_broken_training_files_are_listed(damaged: Path) -> None:
     seen = {index for clip in batches(data, 5) for index in clip.index.tolist()}
     assert not seen & {0, 1, 2, 3}
     assert set(read_broken(damaged / "broken.csv")) == {f"ucf/{number}.mp4" for number in range(4)}
-    with pytest.raises(UserError, match=r"11 broken files were met for .* max_broken_ratio 0\.01, listed in .*broken"):
+    with pytest.raises(UserError, match=r"broken files were met 11 times in .* max_broken_ratio 0\.01, listed in "):
         data = make(damaged, val=[ListSource("images.csv")])
         data.broken_path = damaged / "broken.csv"
         batches(data, 100)

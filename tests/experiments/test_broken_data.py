@@ -82,7 +82,7 @@ def test_broken_files_are_listed_and_counted(data: Path, tmp_path: Path, capsys:
 def test_too_many_broken_files_stop_a_run(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words(data, tmp_path, "--data.init_args.max_broken_ratio=0.0")) == 2
     told = capsys.readouterr().err
-    assert "error: too much of the training data is broken: 1 broken files were met for" in told
+    assert "error: too much of the training data is broken: broken files were met 2 times in 32 clips" in told
     assert "more than max_broken_ratio 0, listed in" in told
     assert not list(tmp_path.rglob("DONE.json"))
 

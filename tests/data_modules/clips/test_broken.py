@@ -152,5 +152,5 @@ def test_ranks_stop_together() -> None:
     limit, log = BrokenLimit(0.01, 2, total), BrokenLog()
     for _ in range(15):
         limit.count(4, 0, log)
-    with pytest.raises(UserError, match="20 broken files were met for 128 clips"):
+    with pytest.raises(UserError, match="broken files were met 20 times in 128 clips"):
         limit.count(4, 0, log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from torch.utils.data import DataLoader
 from data_modules.clips.broken import BrokenLimit, read_broken
 from data_modules.clips.datasets import ClipDataset, Task, collate
 from data_modules.clips.loaders import ClipStream, EvaluationLoader, StreamLoader
+from data_modules.clips.videos import VideoDataset, VideoFile
 from data_modules.clips.watch import reading
 from data_modules.decode.frames import BrokenVideo
 from data_modules.mixing.order import ShardSampler, StepSampler
+from tests.data_modules.encoded import moving_frames, write_video
 from vjepa.errors import UserError
 from vjepa.latents import Clip
 
@@ -53,11 +56,11 @@ class Numbers(ClipDataset):
         return super().fetch_training(used, draws)
 
 
-def evaluation(data: Numbers, **options: int) -> EvaluationLoader:
+def evaluation(data: ClipDataset, **options: int) -> EvaluationLoader:
     return EvaluationLoader(data, ShardSampler(len(data)), 4, **options)
 
 
-def training(data: Numbers, ratio: float = 1.0, **options: int) -> StreamLoader:
+def training(data: ClipDataset, ratio: float = 1.0, **options: int) -> StreamLoader:
     return StreamLoader(ClipStream(data, StepSampler(len(data), 4, 0)), lambda: 0, BrokenLimit(ratio), **options)
 
 
@@ -101,7 +104,7 @@ def test_training_stops_when_too_much_is_broken(tmp_path: Path, num_workers: int
     data.broken.keep_in(tmp_path / "broken.csv")
     seen: list[int] = []
     with pytest.raises(
-        UserError, match=r"11 broken files were met for \d+ clips, more than max_broken_ratio 0\.01"
+        UserError, match=r"broken files were met 11 times in \d+ clips, more than max_broken_ratio 0\.01"
     ) as stop:
         for clip in training(data, 0.01, num_workers=num_workers, timeout=120):
             seen += clip.index.tolist()
@@ -131,6 +134,17 @@ def test_a_loader_process_that_dies_is_reported_with_its_file() -> None:
 
 
 @pytest.mark.slow
-def test_a_hanging_training_file_is_named() -> None:
-    with pytest.raises(UserError, match=r"reads /data/3\.mp4 since"):
-        list(training(Numbers(8, hang=3), num_workers=1, timeout=6))
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_video_that_never_comes_is_named(tmp_path: Path, split: str) -> None:
+    for number in range(8):
+        write_video(tmp_path / f"{number}.mp4", moving_frames(8, 32, 32, seed=number))
+    (tmp_path / "3.mp4").unlink()
+    os.mkfifo(tmp_path / "3.mp4")
+    data = VideoDataset([VideoFile(tmp_path / f"{n}.mp4", (0,), str(n)) for n in range(8)], TASKS, split, 4, 16)
+    options = {"num_workers": 2, "timeout": 6}
+    loader = training(data, **options) if split == "train" else evaluation(data, **options)
+    others, started = set(active_children()), time.monotonic()
+    with pytest.raises(UserError, match=rf"{split}: no batch for 6 s; loader process \d reads {tmp_path}/3\.mp4 since"):
+        list(loader)
+    assert time.monotonic() - started < 60
+    assert set(active_children()) <= others, "no process is left behind"

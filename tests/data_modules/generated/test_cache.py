@@ -56,7 +56,7 @@ def test_a_full_cache_is_named_with_the_fix_and_leaves_nothing_behind(tmp_path: 
             sys.exit(2)
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[3])
     assert done.returncode == 2, done.stderr
     assert "file size limit" in done.stdout and "set VJEPA_CACHE" in done.stdout
     assert str(tmp_path) in done.stdout
@@ -78,7 +78,7 @@ def test_two_writers_take_turns(tmp_path: Path) -> None:
                 file.write("out\\n")
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     processes = [subprocess.Popen(command, cwd=root) for _ in range(3)]
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
     assert (tmp_path / "log").read_text().split() == ["in", "out"] * 3
