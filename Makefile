@@ -38,8 +38,9 @@ study: $(READY)  ## the measured glyphs study: VARIANTS= SEEDS= JOBS= STUDY=fold
 report: $(READY)  ## write the report of STUDY again
 	@$(VJEPA) report $(STUDY)
 
-docs: $(READY)  ## write docs/objectives.md from the code
+docs: $(READY)  ## write the generated parts of docs from the code
 	@$(VJEPA) docs objectives --write
+	@$(VJEPA) docs robustness --write
 
 bench: $(READY)  ## time the masks, and what each objective adds to a training step
 	@$(VJEPA) bench masks

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from experiments.docs.corruptions import robustness_page
 from experiments.docs.page import objectives_page
 from vjepa.errors import UserError
 from vjepa.storage import atomic_write_text
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
-PAGES = {"objectives": objectives_page}
+# A page is made of another: the objectives link to the defects, the robustness page keeps its own text.
+PAGES: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "objectives": ("defects", objectives_page),
+    "robustness": ("robustness", robustness_page),
+}
 
 
 def main(options: Sequence[str]) -> int:
@@ -23,10 +28,11 @@ def main(options: Sequence[str]) -> int:
     action.add_argument("--write", action="store_true", help="write docs/PAGE.md")
     action.add_argument("--check", action="store_true", help="exit with 1 if docs/PAGE.md is not current")
     chosen = parser.parse_args(list(options))
-    defects, path = FOLDER / "defects.md", FOLDER / f"{chosen.page}.md"
-    if not defects.is_file():
-        raise UserError(f"{defects}: no such file; pages are written in a checkout of the project")
-    page = PAGES[chosen.page](defects.read_text())
+    name, write = PAGES[chosen.page]
+    source, path = FOLDER / f"{name}.md", FOLDER / f"{chosen.page}.md"
+    if not source.is_file():
+        raise UserError(f"{source}: no such file; pages are written in a checkout of the project")
+    page = write(source.read_text())
     if chosen.write:
         atomic_write_text(path, page)
         print(f"wrote {path}")

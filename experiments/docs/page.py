@@ -72,7 +72,7 @@ def objectives_page(defects: str) -> str:
     chosen = [option for option in options_of(VideoJEPA, "model") if option.name in MODEL_SLOTS]
     parts.append(_slot("model", "Layout, images and reading.", chosen, links))
     for path, cls in SLOTS.items():
-        parts.append(_slot(path, _text(parse(cls).summary), options_of(cls, path), links))
+        parts.append(_slot(path, markdown_text(parse(cls).summary), options_of(cls, path), links))
     parts.append("## Each term\n\n")
     parts += [_term(term, links) for term in terms]
     return "".join(parts).rstrip("\n") + "\n"
@@ -96,18 +96,18 @@ def _terms_table(terms: Sequence[TermFacts], links: Mapping[int, str]) -> str:
         (
             f"[`{term.name}`](#{term.name})",
             f"`{term.cls.__name__}`",
-            _text(term.doc.equation),
-            _text(term.needs),
+            markdown_text(term.doc.equation),
+            markdown_text(term.needs),
             _value(term.weight),
             ", ".join(f"`{option.name}`" for option in term.options),
             "; ".join(f"`{option.name}`: {_readings(option, links)}" for option in term.switches),
-            _text(term.across_ranks),
-            _text(_first_clause(term.doc.source)),
+            markdown_text(term.across_ranks),
+            markdown_text(_first_clause(term.doc.source)),
             ", ".join(f"`{case}`" for case in term.doc.golden),
         )
         for term in terms
     ]
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def _slot(path: str, summary: str, options: Iterable[Option], links: Mapping[int, str]) -> str:
@@ -115,12 +115,12 @@ def _slot(path: str, summary: str, options: Iterable[Option], links: Mapping[int
 
 
 def _term(term: TermFacts, links: Mapping[int, str]) -> str:
-    lines = [f"### {term.name}\n\n`{term.cls.__name__}` in `{_file(term.cls)}`. {_text(term.doc.summary)}\n\n"]
+    lines = [f"### {term.name}\n\n`{term.cls.__name__}` in `{_file(term.cls)}`. {markdown_text(term.doc.summary)}\n\n"]
     if term.doc.definition:
         lines.append(f"```text\n{term.doc.definition.replace('``', '')}\n```\n\n")
     for title, text in (("Source", term.doc.source), ("Differs", term.doc.differs)):
         if text:
-            lines.append(f"**{title}:** {_text(text)}\n\n")
+            lines.append(f"**{title}:** {markdown_text(text)}\n\n")
     if term.options:
         lines.append(_options_table(term.options, links))
     return "".join(lines)
@@ -132,12 +132,12 @@ def _options_table(options: Iterable[Option], links: Mapping[int, str]) -> str:
         (
             f"`{option.name}`",
             "by the reading" if option.default is None and option.switch else _value(option.default),
-            _text(option.meaning),
+            markdown_text(option.meaning),
             _readings(option, links) if option.switch else "",
         )
         for option in options
     ]
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def _readings(option: Option, links: Mapping[int, str]) -> str:
@@ -149,7 +149,7 @@ def _readings(option: Option, links: Mapping[int, str]) -> str:
     return f"{chosen}{others}, {links[switch.defect]}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + "\n"
 
@@ -163,7 +163,7 @@ def _value(value: Any) -> str:
     return f"`{list(value)}`" if isinstance(value, tuple) else f"`{value}`"
 
 
-def _text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Docstring text as Markdown that shows every character as it is, also in a cell."""
     parts = re.split(r"``(.+?)``", text)
     parts[0::2] = [re.sub(r"([\\*_|<\[\]])", r"\\\1", part) for part in parts[0::2]]

@@ -39,33 +39,50 @@ class Corruption(ABC):
         stage: where in a pipeline it belongs, one of ``STAGES`` in their order: on decoded frames at ``native``
             resolution, on all ``source`` frames, on the ``sampled`` ones, or on pixels at the resolution of the
             ``model``.
+        parameter: what a level is, in words; what is in ``px`` is for a side of 224 and what is in ``frames`` for
+            clips of 16, and scales.
         levels: the parameter of each severity (a number or a tuple), weakest first.
+        apply: the function that does it, whose docstring defines it.
     """
 
     name: str
     group: Group
     stage: Stage
+    parameter: str
     levels: tuple[Any, ...]
+    apply: Callable[..., Any]
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it depends on the data set and the video, beside the frames."""
+        return False
 
     @abstractmethod
-    def run(self, frames: Tensor, severity: int, generators: Sequence[np.random.Generator]) -> Tensor:
-        """Damage (B, F, H_px, W_px, 3) uint8 clips, each by its own generator; returns new clips there."""
+    def run(self, frames: Tensor, severity: int, generators: Sequence[np.random.Generator], clip_frames: int) -> Tensor:
+        """Damage (B, F, H_px, W_px, 3) uint8 clips, each by its own generator; returns new clips there.
+
+        ``clip_frames`` is F, or for a whole video the frames of the clip that is then sampled from it.
+        """
 
 
 @dataclass(frozen=True)
 class BatchCorruption(Corruption):
     """A corruption whose arithmetic runs batched on the device of the clips.
 
+    ``apply`` is ``(frames, level, *draws) -> frames``; it sees (B, F, H_px, W_px, 3) uint8 and stacked draws.
+
     Args:
-        apply: ``(frames, level, *draws) -> frames``; it sees (B, F, H_px, W_px, 3) uint8 and stacked draws.
         draw: ``(generator, (F, H_px, W_px)) -> arrays`` of one clip, the same at every severity, so that
             severities are nested; None where nothing is random.
     """
 
-    apply: Callable[..., Tensor]
     draw: Draw | None = None
 
-    def run(self, frames: Tensor, severity: int, generators: Sequence[np.random.Generator]) -> Tensor:
+    @property
+    def is_random(self) -> bool:
+        return self.draw is not None
+
+    def run(self, frames: Tensor, severity: int, generators: Sequence[np.random.Generator], clip_frames: int) -> Tensor:
         draws: list[Tensor] = []
         if self.draw is not None:
             draw, shape = self.draw, (frames.shape[1], frames.shape[2], frames.shape[3])
@@ -75,17 +92,35 @@ class BatchCorruption(Corruption):
 
 
 @dataclass(frozen=True)
+class SourceCorruption(Corruption):
+    """A corruption of the frames of a video before a clip is sampled, batched on their device; draws nothing.
+
+    ``apply`` is ``(frames, level, clip_frames) -> frames``: its windows go by the clip, however long the video is.
+    """
+
+    def run(self, frames: Tensor, severity: int, generators: Sequence[np.random.Generator], clip_frames: int) -> Tensor:
+        damaged: Tensor = self.apply(frames, self.levels[severity - 1], clip_frames)
+        return damaged
+
+
+@dataclass(frozen=True)
 class ClipCorruption(Corruption):
     """A corruption by an encoder that takes one clip at a time, on the CPU.
 
+    ``apply`` is ``(clip, level, generator) -> clip``, both (F, H_px, W_px, 3) uint8 in numpy.
+
     Args:
-        function: ``(clip, level, generator) -> clip``, both (F, H_px, W_px, 3) uint8.
+        draws: whether it uses the generator.
     """
 
-    function: Callable[[np.ndarray, Any, np.random.Generator], np.ndarray]
+    draws: bool = False
 
-    def run(self, frames: Tensor, severity: int, generators: Sequence[np.random.Generator]) -> Tensor:
-        level, function = self.levels[severity - 1], self.function
+    @property
+    def is_random(self) -> bool:
+        return self.draws
+
+    def run(self, frames: Tensor, severity: int, generators: Sequence[np.random.Generator], clip_frames: int) -> Tensor:
+        level, function = self.levels[severity - 1], self.apply
         pairs = zip(frames.cpu().numpy(), generators, strict=True)
         damaged = _in_threads(lambda pair: function(pair[0], level, pair[1]), pairs)
         return torch.from_numpy(np.stack(damaged)).to(frames.device)

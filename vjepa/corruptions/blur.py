@@ -25,6 +25,9 @@ _MOST_GLASS_PASSES = 3
 def defocus_blur(frames: Tensor, level: tuple[float, float]) -> Tensor:
     """Spread every pixel over a disk; ``level`` is (radius, smoothing of its rim) in pixels at 224 px.
 
+    The rim is smoothed by a Gaussian of that sigma over 3 x 3 pixels, or 5 x 5 for a radius above 8; frames are
+    mirrored at their edges. The same for all frames.
+
     Source: ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261).
     """
     kernel = disk_kernel(*level, side_scale(frames))
@@ -32,7 +35,12 @@ def defocus_blur(frames: Tensor, level: tuple[float, float]) -> Tensor:
 
 
 def motion_blur(frames: Tensor, level: tuple[float, float], angle: Tensor) -> Tensor:
-    """Smear along a line at ``angle``, (B, 1) for one a clip or (B, F) for one a frame; ``level`` (radius, sigma).
+    """Smear along a line, by one side of a Gaussian; ``level`` is (radius, sigma), the angle within 45 degrees.
+
+    Args:
+        frames: (B, F, H_px, W_px, 3) uint8.
+        level: as above, in pixels at 224 px.
+        angle: degrees, (B, 1) for one a clip or (B, F) for one a frame.
 
     Source: ImageNet-C (one angle an image); SSv2-P (Schiappa et al., arXiv 2207.01398) redraws it in every frame.
     """
@@ -85,14 +93,22 @@ def _displacements(generator: np.random.Generator, shape: Shape) -> tuple[np.nda
 
 BLUR = (
     BatchCorruption(
-        "defocus_blur", "spatial", "model", ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)), defocus_blur
+        "defocus_blur",
+        "spatial",
+        "model",
+        "radius, rim (px)",
+        ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
+        defocus_blur,
     ),
-    BatchCorruption("motion_blur", "spatial", "model", _MOTION, motion_blur, _angle_of_clip),
-    BatchCorruption("motion_blur_per_frame", "spatial", "model", _MOTION, motion_blur, _angle_of_frames),
+    BatchCorruption("motion_blur", "spatial", "model", "radius, sigma (px)", _MOTION, motion_blur, _angle_of_clip),
+    BatchCorruption(
+        "motion_blur_per_frame", "spatial", "model", "radius, sigma (px)", _MOTION, motion_blur, _angle_of_frames
+    ),
     BatchCorruption(
         "zoom_blur",
         "spatial",
         "model",
+        "largest factor, step",
         ((1.10, 0.01), (1.15, 0.01), (1.20, 0.02), (1.25, 0.02), (1.30, 0.03)),
         zoom_blur,
     ),
@@ -100,6 +116,7 @@ BLUR = (
         "glass_blur",
         "spatial",
         "model",
+        "sigma, distance (px), passes",
         ((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
         glass_blur,
         _displacements,

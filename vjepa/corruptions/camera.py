@@ -62,7 +62,11 @@ def _pairs_per_frame(generator: np.random.Generator, shape: Shape) -> tuple[np.n
 
 
 CAMERA = (
-    BatchCorruption("static_rotation", "spatial", "model", (7.5, 15, 30, 45, 90), static_rotation),
-    BatchCorruption("variable_rotation", "spatial", "model", (7, 13, 19, 25, 31), variable_rotation, _per_frame),
-    BatchCorruption("translation", "spatial", "model", (8, 16, 24, 32, 40), translation, _pairs_per_frame),
+    BatchCorruption("static_rotation", "spatial", "model", "degrees", (7.5, 15, 30, 45, 90), static_rotation),
+    BatchCorruption(
+        "variable_rotation", "spatial", "model", "most degrees", (7, 13, 19, 25, 31), variable_rotation, _per_frame
+    ),
+    BatchCorruption(
+        "translation", "spatial", "model", "limit (px)", (8, 16, 24, 32, 40), translation, _pairs_per_frame
+    ),
 )

@@ -37,7 +37,13 @@ def elastic_transform(frames: Tensor, level: tuple[float, float, float], corners
     """Shear the frame and displace its pixels smoothly, the same way in all frames.
 
     ``level`` is (size of the displacement, its smoothness, largest move of the three points that fix the shear),
-    in pixels at 224 px; ``corners`` (B, 3, 2) and ``field`` (B, 2, H, W) in [-1, 1) are their draws, x before y.
+    in pixels at 224 px.
+
+    Args:
+        frames: (B, F, H_px, W_px, 3) uint8.
+        level: as above.
+        corners: (B, 3, 2) moves of the three points, x before y, in [-1, 1).
+        field: (B, 2, H, W) displacements before smoothing, x before y, in [-1, 1).
 
     Source: ImageNet-C.
     Differs: shear and displacement are one interpolation and not two.
@@ -111,7 +117,15 @@ _ELASTIC = tuple(
     )
 )
 DIGITAL = (
-    BatchCorruption("pixelate", "spatial", "model", (0.6, 0.5, 0.4, 0.3, 0.25), pixelate),
-    BatchCorruption("elastic_transform", "spatial", "model", _ELASTIC, elastic_transform, _distortion),
-    ClipCorruption("jpeg_compression", "codec", "model", (25, 18, 15, 10, 7), jpeg_compression),
+    BatchCorruption("pixelate", "spatial", "model", "factor", (0.6, 0.5, 0.4, 0.3, 0.25), pixelate),
+    BatchCorruption(
+        "elastic_transform",
+        "spatial",
+        "model",
+        "size, smoothness, shear (px)",
+        _ELASTIC,
+        elastic_transform,
+        _distortion,
+    ),
+    ClipCorruption("jpeg_compression", "codec", "model", "quality", (25, 18, 15, 10, 7), jpeg_compression),
 )

@@ -11,7 +11,7 @@ from vjepa.corruptions.filters import GREY, to_uint8
 
 
 def contrast(frames: Tensor, factor: float) -> Tensor:
-    """Draw every value towards the mean of its channel in its frame.
+    """Draw every value towards the mean m of its channel in its frame: x' = m + ``factor`` (x - m).
 
     Source: Mini SSV2-C (Yi et al., arXiv 2110.06513), factors .5 to .1; ImageNet-C's, .4 to .05, are
     ``contrast_image``.
@@ -57,8 +57,13 @@ def saturate(frames: Tensor, level: tuple[float, float]) -> Tensor:
 def occlusion_block(frames: Tensor, area: float, uniform: Tensor) -> Tensor:
     """Cover a share ``area`` of every frame by a grey box that drifts along a line at constant speed.
 
-    The box has the proportions of the frame and stays within it; a weaker one lies inside a stronger one.
-    ``uniform`` (B, 2, 2) holds the place at the first and the last frame, from 0 (top, left) to 1.
+    The box has the proportions of the frame and stays within it; its places at the first and at the last frame are
+    uniform draws, and a weaker one lies inside a stronger one.
+
+    Args:
+        frames: (B, F, H_px, W_px, 3) uint8.
+        area: share, 0 to 1.
+        uniform: (B, 2, 2) place at the first and the last frame, from 0 (top, left) to 1.
 
     Source: the idea of the moving block of arXiv 2605.15618; the levels are the protocol's.
     """
@@ -83,9 +88,18 @@ def _places(generator: np.random.Generator, shape: Shape) -> tuple[np.ndarray]:
 
 
 LIGHT = (
-    BatchCorruption("contrast", "spatial", "model", (0.5, 0.4, 0.3, 0.2, 0.1), contrast),
-    BatchCorruption("contrast_image", "spatial", "model", (0.4, 0.3, 0.2, 0.1, 0.05), contrast),
-    BatchCorruption("brightness", "spatial", "model", (0.1, 0.2, 0.3, 0.4, 0.5), brightness),
-    BatchCorruption("saturate", "spatial", "model", ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)), saturate),
-    BatchCorruption("occlusion_block", "spatial", "model", (0.1, 0.2, 0.3, 0.4, 0.5), occlusion_block, _places),
+    BatchCorruption("contrast", "spatial", "model", "factor", (0.5, 0.4, 0.3, 0.2, 0.1), contrast),
+    BatchCorruption("contrast_image", "spatial", "model", "factor", (0.4, 0.3, 0.2, 0.1, 0.05), contrast),
+    BatchCorruption("brightness", "spatial", "model", "shift of V", (0.1, 0.2, 0.3, 0.4, 0.5), brightness),
+    BatchCorruption(
+        "saturate",
+        "spatial",
+        "model",
+        "factor, shift of S",
+        ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
+        saturate,
+    ),
+    BatchCorruption(
+        "occlusion_block", "spatial", "model", "share of the area", (0.1, 0.2, 0.3, 0.4, 0.5), occlusion_block, _places
+    ),
 )

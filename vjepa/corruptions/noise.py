@@ -18,6 +18,8 @@ _UNIFORM_STEPS = 2**16
 def gaussian_noise(frames: Tensor, sigma: float, normal: Tensor) -> Tensor:
     """Add independent normal noise of standard deviation ``sigma`` (on the scale [0, 1]) to every value.
 
+    x' = x + 255 sigma n, with n drawn for each value of each frame, rounded and clipped to [0, 255].
+
     Source: ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261).
     """
     # Two steps: a fused multiply-add would round otherwise than the CPU.
@@ -25,7 +27,7 @@ def gaussian_noise(frames: Tensor, sigma: float, normal: Tensor) -> Tensor:
 
 
 def speckle_noise(frames: Tensor, sigma: float, normal: Tensor) -> Tensor:
-    """Add normal noise in proportion to each value.
+    """Add normal noise in proportion to each value: x' = x (1 + sigma n).
 
     Source: SSv2-P (Schiappa et al., arXiv 2207.01398), whose levels end at .35 where those of ImageNet-C end at .6.
     """
@@ -75,9 +77,29 @@ def _quantile(generator: np.random.Generator, shape: Shape) -> tuple[np.ndarray]
 
 
 NOISE = (
-    BatchCorruption("gaussian_noise", "spatial", "model", (0.08, 0.12, 0.18, 0.26, 0.38), gaussian_noise, _normal),
-    BatchCorruption("shot_noise", "spatial", "model", (60, 25, 12, 5, 3), shot_noise, _quantile),
-    BatchCorruption("shot_noise_mild", "spatial", "model", (250, 100, 50, 30, 15), shot_noise, _quantile),
-    BatchCorruption("impulse_noise", "spatial", "model", (0.03, 0.06, 0.09, 0.17, 0.27), impulse_noise, _uniform),
-    BatchCorruption("speckle_noise", "spatial", "model", (0.15, 0.2, 0.25, 0.3, 0.35), speckle_noise, _normal),
+    BatchCorruption(
+        "gaussian_noise",
+        "spatial",
+        "model",
+        "standard deviation (white is 1)",
+        (0.08, 0.12, 0.18, 0.26, 0.38),
+        gaussian_noise,
+        _normal,
+    ),
+    BatchCorruption("shot_noise", "spatial", "model", "photons at white", (60, 25, 12, 5, 3), shot_noise, _quantile),
+    BatchCorruption(
+        "shot_noise_mild", "spatial", "model", "photons at white", (250, 100, 50, 30, 15), shot_noise, _quantile
+    ),
+    BatchCorruption(
+        "impulse_noise", "spatial", "model", "share of values", (0.03, 0.06, 0.09, 0.17, 0.27), impulse_noise, _uniform
+    ),
+    BatchCorruption(
+        "speckle_noise",
+        "spatial",
+        "model",
+        "standard deviation / value",
+        (0.15, 0.2, 0.25, 0.3, 0.35),
+        speckle_noise,
+        _normal,
+    ),
 )

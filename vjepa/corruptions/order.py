@@ -49,10 +49,10 @@ def static(frames: Tensor, position: float) -> Tensor:
 
 
 ORDER = (
-    BatchCorruption("local_shuffle", "order", "sampled", (2, 3, 4, 8, 16), local_shuffle, per_frame),
-    BatchCorruption("reverse", "order", "sampled", (1,), reverse),
-    BatchCorruption("static", "order", "sampled", (0.5,), static),
-    BatchCorruption("reverse_sampling", "order", "sampled", (2, 4, 8, 16, 32), reverse),
-    BatchCorruption("jumbling", "order", "sampled", (32, 16, 8, 4, 2), local_shuffle, per_frame),
-    BatchCorruption("box_jumbling", "order", "sampled", (4, 9, 16, 25, 36), box_jumbling, per_frame),
+    BatchCorruption("local_shuffle", "order", "sampled", "window (frames)", (2, 3, 4, 8, 16), local_shuffle, per_frame),
+    BatchCorruption("reverse", "order", "sampled", "stride", (1,), reverse),
+    BatchCorruption("static", "order", "sampled", "position", (0.5,), static),
+    BatchCorruption("reverse_sampling", "order", "sampled", "stride", (2, 4, 8, 16, 32), reverse),
+    BatchCorruption("jumbling", "order", "sampled", "window (frames)", (32, 16, 8, 4, 2), local_shuffle, per_frame),
+    BatchCorruption("box_jumbling", "order", "sampled", "window (frames)", (4, 9, 16, 25, 36), box_jumbling, per_frame),
 )

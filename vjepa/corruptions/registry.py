@@ -16,6 +16,7 @@ from vjepa.corruptions.digital import DIGITAL
 from vjepa.corruptions.light import LIGHT
 from vjepa.corruptions.noise import NOISE
 from vjepa.corruptions.order import ORDER
+from vjepa.corruptions.precipitation import PRECIPITATION
 from vjepa.corruptions.temporal import TEMPORAL
 from vjepa.corruptions.transmission import TRANSMISSION
 from vjepa.corruptions.weather import WEATHER
@@ -23,7 +24,20 @@ from vjepa.errors import UserError, unknown_name
 
 CORRUPTIONS: dict[str, Corruption] = {
     item.name: item
-    for item in (*NOISE, *BLUR, *LIGHT, *WEATHER, *DIGITAL, *CAMERA, *TEMPORAL, *CODEC, *TRANSMISSION, *ORDER)
+    for family in (
+        NOISE,
+        BLUR,
+        LIGHT,
+        WEATHER,
+        PRECIPITATION,
+        DIGITAL,
+        CAMERA,
+        TEMPORAL,
+        CODEC,
+        TRANSMISSION,
+        ORDER,
+    )
+    for item in family
 }
 
 _PART = 2**24
@@ -49,6 +63,7 @@ def corrupt_batch(
     video_ids: Sequence[str],
     *,
     independent: bool = False,
+    clip_frames: int | None = None,
 ) -> Tensor:
     """Damage a batch of clips on its device, each reproducibly for its video whatever it is batched with.
 
@@ -60,6 +75,8 @@ def corrupt_batch(
         severity: 1 (weakest) to the number of its levels.
         dataset, video_ids: name the clips; with the corruption they key all random draws.
         independent: draw anew at every severity, instead of scaling one set of draws.
+        clip_frames: where whole videos are damaged, the frames of the clip that is then sampled from each, by which
+            windows scale; None: these are the clips.
 
     Returns:
         New clips of the same shape and type on the same device.
@@ -83,20 +100,27 @@ def corrupt_batch(
     # Within mixed precision, products would be rounded to eight bits.
     with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
         parts = [
-            chosen.run(part, severity, generators[start * size : (start + 1) * size])
+            chosen.run(part, severity, generators[start * size : (start + 1) * size], clip_frames or part.shape[1])
             for start, part in enumerate(frames.split(size))
         ]
     return torch.cat(parts)
 
 
 def corrupt(
-    clip: np.ndarray, name: str, severity: int, dataset: str, video_id: str, *, independent: bool = False
+    clip: np.ndarray,
+    name: str,
+    severity: int,
+    dataset: str,
+    video_id: str,
+    *,
+    independent: bool = False,
+    clip_frames: int | None = None,
 ) -> np.ndarray:
     """Damage one clip: ``corrupt_batch`` on a batch of one, in numpy.
 
     Args:
         clip: (F, H_px, W_px, 3) uint8; not changed.
-        name, severity, dataset, video_id, independent: as for ``corrupt_batch``.
+        name, severity, dataset, video_id, independent, clip_frames: as for ``corrupt_batch``.
 
     Returns:
         A new clip of the same shape and type.
@@ -109,4 +133,7 @@ def corrupt(
         raise ValueError(f"corruption {name}: expected a (F, H, W, 3) uint8 clip, got {clip.dtype} {clip.shape}")
     # A copy, because torch does not take views that are flipped or read-only.
     batch = torch.from_numpy(clip.copy())[None]
-    return corrupt_batch(batch, name, severity, dataset, [video_id], independent=independent)[0].numpy()
+    damaged = corrupt_batch(
+        batch, name, severity, dataset, [video_id], independent=independent, clip_frames=clip_frames
+    )
+    return damaged[0].numpy()

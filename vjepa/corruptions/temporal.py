@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vjepa.corruptions.base import BatchCorruption, Shape, scaled_frames
+from vjepa.corruptions.base import BatchCorruption, Shape, SourceCorruption, scaled_frames
 from vjepa.corruptions.filters import GREY, to_uint8
 
 SSV2_RATE = 12
@@ -26,7 +26,7 @@ def frame_freeze(frames: Tensor, probability: float, uniform: Tensor) -> Tensor:
 
 
 def frame_blackout(frames: Tensor, probability: float, uniform: Tensor) -> Tensor:
-    """Replace each frame, with ``probability``, by mid-grey.
+    """Replace each frame, with ``probability``, by mid-grey (128).
 
     Source: the protocol's own, with the probabilities of ``frame_freeze``.
     """
@@ -55,22 +55,23 @@ def frame_rate_fps(frames: Tensor, rate: float) -> Tensor:
     return frames[:, -(-period * SSV2_RATE // int(rate))]
 
 
-def temporal_blur(frames: Tensor, half_width: int) -> Tensor:
+def temporal_blur(frames: Tensor, half_width: int, clip_frames: int) -> Tensor:
     """Average each frame i with its neighbours, over [i - c, i + c), edge frames repeated; c is ``half_width``.
+
+    It scales with the frames of the clip and is counted in those of the video, sampled or not.
 
     Source: the motion blur of Mini SSV2-C.
     Differs: it drops c frames at each end of the video, here they are padded.
     """
     num_frames = frames.shape[1]
-    reach = scaled_frames(half_width, num_frames, least=1)
+    reach = scaled_frames(half_width, clip_frames, least=1)
     position = np.arange(num_frames)[:, None]
     source = np.clip(position + np.arange(-reach, reach), 0, num_frames - 1)
-    counts = np.zeros((num_frames, num_frames))
+    counts = np.zeros((num_frames, num_frames), np.float32)
     np.add.at(counts, (position, source), 1.0)
-    # Sums of whole numbers, exact in any order.
-    weights = torch.from_numpy(counts).to(frames.device)
-    total = weights @ frames.flatten(2).double()
-    return to_uint8(total / (2 * reach)).view_as(frames)
+    # Sums of whole numbers below 2^24: exact in any order, and of factors of 8 bits, whatever a GPU multiplies in.
+    total = torch.from_numpy(counts).to(frames.device) @ frames.flatten(2).float()
+    return to_uint8(total.div_(2 * reach)).view_as(frames)
 
 
 def show(frames: Tensor, index: Tensor) -> Tensor:
@@ -84,10 +85,10 @@ def per_frame(generator: np.random.Generator, shape: Shape) -> tuple[np.ndarray]
 
 
 TEMPORAL = (
-    BatchCorruption("frame_freeze", "temporal", "sampled", _HOLD, frame_freeze, per_frame),
-    BatchCorruption("frame_blackout", "temporal", "sampled", _HOLD, frame_blackout, per_frame),
-    BatchCorruption("frame_rate", "temporal", "sampled", (2, 3, 4, 6, 8), frame_rate),
-    BatchCorruption("frame_rate_fps", "temporal", "source", (10, 8, 6, 4, 2), frame_rate_fps),
-    BatchCorruption("sampling", "temporal", "sampled", (2, 4, 8, 16, 32), frame_rate),
-    BatchCorruption("temporal_blur", "temporal", "source", (1, 2, 3, 4, 6), temporal_blur),
+    BatchCorruption("frame_freeze", "temporal", "sampled", "probability", _HOLD, frame_freeze, per_frame),
+    BatchCorruption("frame_blackout", "temporal", "sampled", "probability", _HOLD, frame_blackout, per_frame),
+    BatchCorruption("frame_rate", "temporal", "sampled", "stride", (2, 3, 4, 6, 8), frame_rate),
+    BatchCorruption("frame_rate_fps", "temporal", "source", "frames a second", (10, 8, 6, 4, 2), frame_rate_fps),
+    BatchCorruption("sampling", "temporal", "sampled", "stride", (2, 4, 8, 16, 32), frame_rate),
+    SourceCorruption("temporal_blur", "temporal", "source", "half-width (frames)", (1, 2, 3, 4, 6), temporal_blur),
 )

@@ -8,7 +8,8 @@ import av
 import numpy as np
 
 from vjepa.corruptions.base import ClipCorruption
-from vjepa.corruptions.codec import crop, decoder, x264
+from vjepa.corruptions.codec import x264
+from vjepa.corruptions.coder import crop, decoder
 
 _CRF = 23
 _PACKET_BYTES = 1316
@@ -23,7 +24,8 @@ Damage = Callable[[list[bytes]], list[bytes]]
 def packet_loss_sim(clip: np.ndarray, percent: float, generator: np.random.Generator) -> np.ndarray:
     """Lose ``percent`` of the network packets of an x264 stream (CRF 23), all but those of the first frame.
 
-    Packets have 1,316 bytes, or 1/48 of the stream if that is less, and never span two frames.
+    Packets have 1,316 bytes, or 1/48 of the stream if that is less, and never span two frames. The decoder conceals
+    what is missing; in place of a frame of which nothing is left the one before is held.
 
     Source: the packet loss of Mini SSV2-C (Yi et al., arXiv 2110.06513), 1 to 6 percent.
     Differs: there a network is emulated that carries a UDP stream, here packets are independently cut out; the
@@ -89,6 +91,14 @@ def _transmit(clip: np.ndarray, damage: Damage) -> np.ndarray:
 
 
 TRANSMISSION = (
-    ClipCorruption("packet_loss_sim", "codec", "native", (1, 2, 3, 4, 6), packet_loss_sim),
-    ClipCorruption("bit_error", "codec", "native", (100_000, 50_000, 30_000, 20_000, 10_000), bit_error),
+    ClipCorruption("packet_loss_sim", "codec", "native", "% of packets", (1, 2, 3, 4, 6), packet_loss_sim, True),
+    ClipCorruption(
+        "bit_error",
+        "codec",
+        "native",
+        "bytes per wrong one",
+        (100_000, 50_000, 30_000, 20_000, 10_000),
+        bit_error,
+        True,
+    ),
 )
