@@ -20,6 +20,8 @@ LIGHTNING_VERBS = {
 PROJECT_VERBS = {
     "demo": ("experiments.demo", "the whole job at small scale: data, training, probes, report"),
     "prepare": ("experiments.prepare", "write an embedded benchmark; check NAME: is a data set whole?"),
+    "probe": ("experiments.evaluate:probe", "frozen probes of finished runs on any benchmark"),
+    "robustness": ("experiments.evaluate:robustness", "damaged test clips through finished runs: rob-v1"),
     "study": ("experiments.study", "variants x seeds of one YAML file, probed and compared"),
     "report": ("experiments.study_report", "write the report of a study again from its results"),
     "variants": ("experiments.variants", "list the variants that ship"),
@@ -83,8 +85,8 @@ def _dispatch(verb: str, options: list[str]) -> int:
 
         return run_lightning(verb, options)
     if verb in PROJECT_VERBS:
-        module = import_module(PROJECT_VERBS[verb][0])
-        return int(module.main(options))
+        module, _, function = PROJECT_VERBS[verb][0].partition(":")
+        return int(getattr(import_module(module), function or "main")(options))
     raise unknown_name("verb", verb, [*LIGHTNING_VERBS, *PROJECT_VERBS])
 
 

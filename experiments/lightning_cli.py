@@ -19,7 +19,17 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 import data_modules  # noqa: F401  makes short class names known
 from data_modules.base import ClipDataModule
-from experiments.callbacks import CollapseMonitor, HeldOutCount, RunRecord, ThroughputMonitor
+from experiments.callbacks import (
+    CollapseMonitor,
+    CorruptionRobustness,
+    FrozenProbe,
+    HeldOutCount,
+    OrderSensitivity,
+    RepresentationStability,
+    RunRecord,
+    SubspaceRobustness,
+    ThroughputMonitor,
+)
 from experiments.messages import check_config_files, explain, import_class
 from experiments.runs import Run, RunOptions, plan_run
 from vjepa.errors import UserError
@@ -88,6 +98,11 @@ class JEPACLI(LightningCLI):
         parser.add_class_arguments(RunOptions, "run")
         parser.add_lightning_class_args(CollapseMonitor, "collapse")
         parser.add_lightning_class_args(ThroughputMonitor, "throughput")
+        parser.add_lightning_class_args(FrozenProbe, "probe")
+        parser.add_lightning_class_args(CorruptionRobustness, "robustness")
+        parser.add_lightning_class_args(RepresentationStability, "stability")
+        parser.add_lightning_class_args(OrderSensitivity, "order")
+        parser.add_lightning_class_args(SubspaceRobustness, "subspaces")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -117,6 +132,13 @@ class JEPACLI(LightningCLI):
             self.finished = record.is_done
             if not self.finished and record.last_checkpoint.exists():
                 config.ckpt_path = str(record.last_checkpoint)
+        if self.subcommand != "fit" and config.ckpt_path is None:
+            if not record.last_checkpoint.exists():
+                raise UserError(
+                    f"{record.last_checkpoint}: no such checkpoint; train this configuration with vjepa fit, or name "
+                    "one with --ckpt_path"
+                )
+            config.ckpt_path = str(record.last_checkpoint)
         _check_checkpoint(config)
 
     def settings(self) -> dict[str, Any]:
@@ -135,11 +157,9 @@ class JEPACLI(LightningCLI):
         """Add the logger and the record of the run."""
         trainer_config = self.config_init[self.subcommand].trainer
         kwargs["callbacks"] = [*(trainer_config.callbacks or []), HeldOutCount()]
+        if self.record is not None and trainer_config.logger is None:
+            kwargs["logger"] = TensorBoardLogger(str(self.record.folder), name="", version="", default_hp_metric=False)
         if self.record is not None and self.subcommand == "fit":
-            if trainer_config.logger is None:
-                kwargs["logger"] = TensorBoardLogger(
-                    str(self.record.folder), name="", version="", default_hp_metric=False
-                )
             record = RunRecord(self.record, yaml.safe_dump(self.settings(), sort_keys=False))
             kwargs["callbacks"].append(record)
         return super().instantiate_trainer(**kwargs)

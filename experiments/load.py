@@ -11,7 +11,7 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from data_modules.base import ClipDataModule
-from experiments.lightning_cli import make_model
+from experiments.lightning_cli import data_name, make_model
 from experiments.messages import explain
 from experiments.results import RowStamp
 from experiments.runs import Run
@@ -76,17 +76,23 @@ def load_model(run: Run) -> VideoJEPA:
     return model.eval()
 
 
-def stamp(run: Run, model: VideoJEPA, data: ClipDataModule, weights: str, step: int) -> RowStamp:
-    """Identity columns of the rows of one encoder of a run."""
-    options = run.settings["run"]
+def pretraining_stamp(run: Run, model: VideoJEPA, step: int) -> RowStamp:
+    """Identity columns of the rows of a run, for the weights that its reading evaluates.
+
+    Args:
+        run: of the model.
+        model: for reading, layout, seed and weights.
+        step: optimizer steps behind the weights.
+    """
+    options, name = run.settings["run"], data_name(run.settings)
     return RowStamp(
-        data=data.name,
-        regime=options["regime"] or data.name,
+        data=name,
+        regime=options["regime"] or name,
         variant=options["variant"],
         reading=model.reading,
         layout=model.layout.kind,
         seed=model.seed,
         step=step,
-        weights=weights,
+        weights=model.evaluated_weights,
         config_hash=run.config_hash,
     )

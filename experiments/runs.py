@@ -16,7 +16,10 @@ from vjepa.storage import atomic_write_text, digest_json
 
 # What may differ between two runs that are the same experiment.
 _VOLATILE = {
-    "": {"ckpt_path", "weights_only", "verbose", "config"},
+    "": {
+        "ckpt_path", "weights_only", "verbose", "config",
+        "probe", "robustness", "stability", "order", "subspaces",
+    },
     "trainer": {
         "logger", "callbacks", "default_root_dir", "enable_progress_bar", "enable_model_summary", "profiler",
         "enable_checkpointing", "log_every_n_steps", "limit_val_batches", "val_check_interval", "accelerator",
@@ -157,14 +160,22 @@ def plan_run(settings: Mapping[str, Any], data_name: str, seed: int) -> Run:
     return Run(folder / f"seed{seed}-{hashed[:8]}", hashed)
 
 
+def reopen(folder: Path) -> Run:
+    """The run in a folder, finished or not.
+
+    Raises:
+        UserError: the folder holds no run.
+    """
+    return Run(folder, config_hash(Run(folder, "").settings))
+
+
 def open_run(folder: Path) -> Run:
     """Open a run's folder for evaluation.
 
     Raises:
         UserError: it holds no run, or the run is not finished.
     """
-    run = Run(folder, "")
-    run = Run(folder, config_hash(run.settings))
+    run = reopen(folder)
     if not run.is_done:
         raise UserError(f"{folder} is not finished (no valid DONE.json): repeat its vjepa fit command to continue it")
     return run

@@ -18,10 +18,9 @@ from pathlib import Path
 
 from experiments.cli import RESUMABLE
 from experiments.overlays import BASE
-from experiments.runs import Run
 from experiments.study_plan import Cell, Study, check_cells, plan_cells
 from vjepa.errors import UserError
-from vjepa.storage import atomic_write_text, digest_json
+from vjepa.storage import atomic_write_text
 
 CAVEATS = (
     "Every interval stands alone: none is corrected for the number of comparisons.",
@@ -97,16 +96,6 @@ def run_study(study: Study) -> Path:
 def announce(stage: str) -> None:
     """Say which stage begins."""
     print(f"\n== {stage}", flush=True)
-
-
-def evaluation_key(study: Study, runs: Sequence[Run], manifest_hash: str, with_pixels: bool) -> str:
-    """Digest of all that an evaluation depends on."""
-    from experiments.probes import protocol
-
-    protocols = [protocol(name).hash for name in study.probes]
-    hashes = [run.config_hash for run in runs]
-    limits = [study.num_train, study.num_test]
-    return digest_json([protocols, hashes, manifest_hash, study.corruptions, limits, with_pixels])
 
 
 def main(options: Sequence[str]) -> int:

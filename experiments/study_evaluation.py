@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from data_modules.base import ClipDataModule
-from experiments.encoders import FrozenEncoder, PixelEncoder
-from experiments.evaluate import PREDICTIONS, RESULTS, evaluate_encoders
-from experiments.load import load_data, load_model, stamp
-from experiments.results import RANDOM_INIT, RowStamp
-from experiments.study import evaluation_key
+from experiments.evaluation.classification import CorruptionRobustness
+from experiments.evaluation.evaluate import evaluate
+from experiments.evaluation.from_model import init_control, model_subject, pixel_control
+from experiments.evaluation.plan import EvaluationPlan
+from experiments.evaluation.runs import checkpoint_step
+from experiments.evaluation.subjects import Subject
+from experiments.load import load_data, load_model, pretraining_stamp
 from experiments.study_plan import Cell, Study
-from vjepa.storage import atomic_write_text
-
-DONE = "DONE.json"
 
 
 def evaluation_folder(study: Study, seed: int) -> Path:
@@ -26,56 +22,31 @@ def evaluation_folder(study: Study, seed: int) -> Path:
 
 def evaluate_seed(study: Study, seed: int, cells: Sequence[Cell]) -> None:
     """Probe the runs of one seed with their controls, unless that has been done with the same inputs."""
-    data = load_data(cells[0].run)
-    folder = evaluation_folder(study, seed)
-    with_pixels = seed == study.seeds[0]
-    key = evaluation_key(study, [cell.run for cell in cells], data.manifest_hash, with_pixels)
-    if _is_done(folder, key):
-        print(f"  probed before, {folder}")
-        return
-    evaluate_encoders(
-        encoders_of(cells, data, with_pixels),
-        data,
-        study.probes,
-        study.corruptions,
-        num_train=study.num_train,
-        num_test=study.num_test,
-        out_dir=folder,
+    plan = EvaluationPlan(study.probes, num_train=study.num_train, num_test=study.num_test)
+    analyses = [] if study.corruptions is None else [CorruptionRobustness(study.corruptions, options=plan.options)]
+    evaluate(
+        study_subjects(cells, with_pixels=seed == study.seeds[0]),
+        load_data(cells[0].run),
+        plan,
+        analyses,
+        out_dir=evaluation_folder(study, seed),
+        cache_folder=study.folder / "features",
     )
-    atomic_write_text(folder / DONE, json.dumps({"key": key}) + "\n")
 
 
-def encoders_of(
-    cells: Sequence[Cell], data: ClipDataModule, with_pixels: bool
-) -> dict[str, tuple[FrozenEncoder, RowStamp]]:
-    """Encoders of one seed by label: controls first, then each run with the weights its reading evaluates.
+def study_subjects(cells: Sequence[Cell], with_pixels: bool) -> list[Subject]:
+    """Encoders of one seed: controls first, then each run with the weights its reading evaluates.
 
     Args:
         cells: the seed's runs.
-        data: what they were trained on.
         with_pixels: add raw pixels, which are the same for every seed.
     """
-    encoders: dict[str, tuple[FrozenEncoder, RowStamp]] = {}
-    for number, cell in enumerate(cells):
+    subjects: list[Subject] = []
+    for cell in cells:
         model = load_model(cell.run)
-        step = int(json.loads(cell.run.done_mark.read_text())["step"])
-        if number == 0:
-            if with_pixels:
-                pixels = PixelEncoder(model.encoder.patch, model.encoder.tubelet)
-                encoders["pixels"] = (pixels, stamp(cell.run, model, data, "pixels", 0))
-            control = replace(
-                stamp(cell.run, model, data, "init", 0), variant=RANDOM_INIT, reading="none", layout="whole"
-            )
-            encoders["random init"] = (model.frozen("init"), control)
-        weights = model.evaluated_weights
-        label = f"{cell.variant} {cell.reading}"
-        encoders[label] = (model.frozen(), stamp(cell.run, model, data, weights, step))
-    return encoders
-
-
-def _is_done(folder: Path, key: str) -> bool:
-    try:
-        done = json.loads((folder / DONE).read_text())["key"] == key
-    except (OSError, ValueError, KeyError):
-        return False
-    return done and all((folder / name).is_file() for name in (RESULTS, PREDICTIONS))
+        stamp = pretraining_stamp(cell.run, model, checkpoint_step(cell.run))
+        if not subjects:
+            subjects += [pixel_control(model, stamp)] if with_pixels else []
+            subjects.append(init_control(model, stamp))
+        subjects.append(model_subject(model, stamp, f"{cell.variant} {cell.reading}"))
+    return subjects

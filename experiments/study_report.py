@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from experiments.environment import describe_machine, package_versions
-from experiments.evaluate import PREDICTIONS, RESULTS
+from experiments.evaluation.evaluate import PREDICTIONS, RESULTS
 from experiments.load import load_data
 from experiments.report import (
     Comparison,

@@ -201,13 +201,14 @@ class VideoJEPA(LightningModule):
             step: optimizer step.
             first_sample: number of the first sample within the step.
             pixels: (B, 3, F, H_px, W_px), normalised; read where motion guides the masks.
-            held_out: motion maps as described, whatever the run trains with.
+            held_out: motion maps as described, whatever the run trains with, and the draws of rank 0 on every rank.
         """
         motion = None
         if self.motion_maps is not None and pixels is not None:
             motion = self.motion_maps(pixels, grid, held_out)
+        rank = 0 if held_out else self.global_rank
         drawn = self.masker(
-            grid, batch_size, step=step, seed=self.seed, rank=self.global_rank, first_sample=first_sample, motion=motion
+            grid, batch_size, step=step, seed=self.seed, rank=rank, first_sample=first_sample, motion=motion
         )
         return drawn.to(self.device, non_blocking=True)
 
@@ -307,11 +308,12 @@ class VideoJEPA(LightningModule):
         """Weights that evaluation reads for this run's target slot and reading."""
         return self.target.evaluate
 
-    def frozen(self, weights: Weights | None = None) -> FrozenEncoder:
+    def frozen(self, weights: Weights | None = None, *, all_levels: bool = False) -> FrozenEncoder:
         """The encoder to probe.
 
         Args:
             weights: ``teacher``, ``online``, or ``init`` (made again from the seed); None: ``evaluated_weights``.
+            all_levels: return every level side by side, which is what a layout divides.
 
         Raises:
             UserError: the run has no teacher.
@@ -322,7 +324,7 @@ class VideoJEPA(LightningModule):
             encoder = self._init_encoder().to(self.device)
         if not isinstance(encoder, Encoder):
             raise UserError("this run has no teacher (model.target.kind is self): evaluate online or init")
-        return FrozenEncoder(encoder, self.image_mode, self.image_frames)
+        return FrozenEncoder(encoder, self.image_mode, self.image_frames, all_levels)
 
 
 class FactorizedVideoJEPA(VideoJEPA):

@@ -35,24 +35,31 @@ def to_pixels(frames: Tensor) -> Tensor:
 
 
 class FrozenEncoder(nn.Module):
-    """A copy of an encoder for evaluation: no gradient, no dropout, last level only.
+    """A copy of an encoder for evaluation: no gradient, no dropout.
 
     Args:
         encoder: copied.
         image_mode: ``repeat`` or ``single``, for clips of one frame.
         image_frames: frames of a repeated image.
+        all_levels: return every level, shallow first, as training sees them, and not only the last.
     """
 
-    def __init__(self, encoder: Encoder, image_mode: str = "repeat", image_frames: int = 16) -> None:
+    def __init__(
+        self, encoder: Encoder, image_mode: str = "repeat", image_frames: int = 16, all_levels: bool = False
+    ) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(encoder).requires_grad_(False).eval()
-        self.image_mode, self.image_frames = image_mode, image_frames
+        self.image_mode, self.image_frames, self.all_levels = image_mode, image_frames, all_levels
         self.eval()
 
     @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:
-        """Encode uint8 frames (B, F, H_px, W_px, 3) into float32 tokens (B, T, S, E), S = H*W tokens a time step."""
+        """Encode uint8 frames (B, F, H_px, W_px, 3) into float32 tokens (B, T, S, E), or (B, T, S, D) of all levels.
+
+        S = H*W tokens at each of T time steps.
+        """
         if frames.shape[1] == 1 and self.image_mode == "repeat":
             frames = frames.expand(-1, self.image_frames, -1, -1, -1)
         pixels = to_pixels(frames)
-        return self.encoder(pixels).float().unflatten(1, (self.encoder.grid(pixels).time, -1))
+        tokens = self.encoder.levels(pixels) if self.all_levels else self.encoder(pixels)
+        return tokens.float().unflatten(1, (self.encoder.grid(pixels).time, -1))

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from data_modules.clips.broken import BrokenFile, BrokenLog
 from data_modules.decode.frames import BrokenVideo
+from vjepa.corruptions.source import SourceClip
 from vjepa.errors import UserError
 from vjepa.latents import Clip
 
@@ -87,6 +88,17 @@ class ClipDataset(Dataset[Sample], ABC):
         Raises:
             BrokenVideo: one of them cannot be read.
         """
+
+    def read_source(self, index: int) -> SourceClip:
+        """Return one clip, the same as ``read`` gives, with the frames of its video that corruptions act on.
+
+        Here the clip is all there is of the video; a data set that decodes videos overrides this. May be called by
+        several threads at once.
+
+        Raises:
+            BrokenVideo: it cannot be read.
+        """
+        return SourceClip.of_clip(self.read(torch.tensor([index]))[0].numpy())
 
     def fetch(self, indices: Tensor | Sequence[int]) -> Clip:
         """Return several clips as one batch, read together, for evaluation.

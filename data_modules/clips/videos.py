@@ -16,11 +16,13 @@ from torch import Tensor
 from data_modules.clips.augment import Augmentation, CentreView
 from data_modules.clips.datasets import ClipDataset, Task
 from data_modules.clips.sampling import FrameSampling
+from data_modules.clips.sources import image_source, video_source
 from data_modules.clips.watch import reading
 from data_modules.decode.frames import BrokenVideo, uniform_indices
 from data_modules.decode.images import is_image, read_image
 from data_modules.decode.reader import Choose, View, read_clip
 from data_modules.decode.truncated import cut_short
+from vjepa.corruptions.source import SourceClip
 from vjepa.errors import UserError
 from vjepa.latents import Clip
 
@@ -104,6 +106,20 @@ class VideoDataset(ClipDataset):
             BrokenVideo: a file is broken; it is never replaced.
         """
         return self._stack([self._read_whole(int(index)) for index in indices])
+
+    def read_source(self, index: int) -> SourceClip:
+        """Return an evaluation clip with the frames of its video that corruptions act on, decoded once.
+
+        Raises:
+            BrokenVideo: as ``read``.
+        """
+        path = self.paths[index]
+        if (cut := _cut_short(path)) is not None:
+            raise cut
+        with reading(path):
+            if is_image(path):
+                return image_source(read_image(path), 1 if self._single_images else self._clip_frames, self.size)
+            return video_source(path, self.evaluation, self._clip_frames, self.size)
 
     def fetch_training(self, indices: Sequence[int], draws: Sequence[int]) -> Clip:
         """Return a batch of training clips.

@@ -182,9 +182,25 @@ def decode_frames(path: Path | str) -> Iterator[NDArray[np.uint8]]:
     Raises:
         BrokenVideo: as ``decode_video``, perhaps after the last frame.
     """
-    path = Path(path)
     reformatter = VideoReformatter()
-    shape, num_frames = None, 0
+    for frame in decode_pictures(path):
+        yield upright_rgb(frame, reformatter).copy()
+
+
+def decode_pictures(path: Path | str) -> Iterator[VideoFrame]:
+    """Decode as ``decode_frames``, into the colours and the rotation that the file has.
+
+    Args:
+        path: the file.
+
+    Yields:
+        Pictures of one size, in presentation order.
+
+    Raises:
+        BrokenVideo: as ``decode_video``, perhaps after the last picture.
+    """
+    path = Path(path)
+    size, num_frames = None, 0
     with open_video(path) as (container, stream):
         packets = list(container.demux(stream))
         check_whole(path, container, stream, sum(packet.size > 0 for packet in packets))
@@ -192,12 +208,11 @@ def decode_frames(path: Path | str) -> Iterator[NDArray[np.uint8]]:
             for frame in packet.decode():
                 if frame.is_corrupt:
                     raise BrokenVideo(path, f"frame {num_frames} is corrupt")
-                image = upright_rgb(frame, reformatter).copy()
-                if shape is not None and image.shape != shape:
-                    raise BrokenVideo(path, f"changes size from {shape} to {image.shape}")
-                shape = image.shape
+                if size is not None and (frame.height, frame.width) != size:
+                    raise BrokenVideo(path, f"changes size from {size} to {(frame.height, frame.width)}")
+                size = frame.height, frame.width
                 num_frames += 1
-                yield image
+                yield frame
         wanted = sum(packet.size > 0 and not packet.is_discard for packet in packets)
         is_exact = announces_frames(container)
     if not num_frames:

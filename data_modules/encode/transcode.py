@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modules.decode.frames import decode_frames, open_video
+from data_modules.decode.frames import decode_pictures, open_video
+from data_modules.encode.planes import resize_upright
 from vjepa.errors import UserError
 from vjepa.storage import atomic_path
 
@@ -46,14 +47,17 @@ class Transcoding:
             if not least <= value <= most:
                 raise UserError(f"{name} is {value}; expected {least} to {most}")
 
-    def resized(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return a frame (H, W, 3) in the size that is written: sides are even, the picture is whole."""
-        height, width = frame.shape[:2]
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the height and width that a frame is written with: even, and the picture is whole."""
         scale = min(1.0, self.short_side / min(height, width))
-        size = (max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2)))
-        if size == (width, height):
+        return max(2, 2 * round(height * scale / 2)), max(2, 2 * round(width * scale / 2))
+
+    def resized(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return what a perfect copy of a frame (H, W, 3) would show."""
+        height, width = self.size(*frame.shape[:2])
+        if (height, width) == frame.shape[:2]:
             return frame
-        return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def transcode(source: Path, target: Path, how: Transcoding) -> None:
@@ -81,12 +85,13 @@ def transcode(source: Path, target: Path, how: Transcoding) -> None:
     }
     with atomic_path(target) as temporary, av.open(str(temporary), "w", format="mp4") as container:
         stream: Any = None
-        for image in decode_frames(source):
-            smaller = how.resized(image)
+        for picture in decode_pictures(source):
+            smaller = resize_upright(picture, how.size)
             if stream is None:
                 stream = container.add_stream("libx264", rate=rate, options=options)
-                stream.height, stream.width = smaller.shape[:2]
-                stream.pix_fmt = "yuv420p"
+                stream.height, stream.width, stream.pix_fmt = smaller.height, smaller.width, "yuv420p"
+                stream.codec_context.colorspace = smaller.colorspace
+                stream.codec_context.color_range = smaller.color_range
                 stream.codec_context.thread_count = 1
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(smaller, format="rgb24")))
+            container.mux(stream.encode(smaller))
         container.mux(stream.encode(None))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from data_modules.clips.datasets import ClipDataset, Task
+from vjepa.corruptions.source import SourceClip
 from vjepa.errors import UserError
 from vjepa.latents import Clip
 
@@ -59,7 +61,16 @@ class Mixture(ClipDataset):
         """Return the frames of evaluation clips, (b,) int64 -> (b, F, size, size, 3) uint8; F is 1 for images alone."""
         found = [self._find(int(index)) for index in indices]
         read = [(number, self.sources[number].read(torch.tensor([place]))) for number, place in found]
-        return self._stack([self._checked(number, frames) for number, frames in read])
+        return self._stack([self._checked(number, batch[0]) for number, batch in read])
+
+    def read_source(self, index: int) -> SourceClip:
+        """Return a clip, as ``read`` gives it, with the frames of its video that corruptions act on."""
+        number, place = self._find(index)
+        source = self.sources[number].read_source(place)
+        self._checked(number, torch.from_numpy(source.clip()))
+        if len(source.sampled) == 1 and not self._single_images:
+            return replace(source, sampled=source.sampled.repeat(self._shape[0]))
+        return source
 
     def fetch_training(self, indices: Sequence[int], draws: Sequence[int]) -> Clip:
         """Return a training batch; each clip is read, and perhaps replaced, by the data set that it belongs to."""
@@ -68,7 +79,7 @@ class Mixture(ClipDataset):
         for index, draw in zip(indices, draws, strict=True):
             number, place = self._find(index)
             clip = self.sources[number].fetch_training([place], [draw])
-            frames.append(self._checked(number, clip.frames))
+            frames.append(self._checked(number, clip.frames[0]))
             used.append(self._bounds[number] + int(clip.index[0]))
         chosen = torch.tensor(used, dtype=torch.int64)
         return Clip(self._stack(frames), chosen, self.labels[chosen])
@@ -78,9 +89,8 @@ class Mixture(ClipDataset):
         number = bisect_right(self._bounds, index) - 1
         return number, index - self._bounds[number]
 
-    def _checked(self, number: int, batch: Tensor) -> Tensor:
-        """The frames of a batch of one clip, which may be an image."""
-        frames = batch[0]
+    def _checked(self, number: int, frames: Tensor) -> Tensor:
+        """A clip of a source, which may be an image."""
         if tuple(frames.shape) not in (self._shape, (1, *self._shape[1:])):
             raise UserError(
                 f"{self._names[number]}: a clip has the shape {tuple(frames.shape)}; the mixture needs {self._shape}: "

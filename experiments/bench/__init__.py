@@ -15,6 +15,7 @@ from experiments.bench.timing import machine, table
 BENCHMARKS = {
     "masks": "drawing the masks of a micro-batch, guided and not, on one core",
     "decode": "reading a random clip of a video, against decord",
+    "robustness": "decode, corruption and encoder shares of an evaluation under a profile",
     "objectives": "what each term and slot adds to a training step",
 }
 

@@ -58,12 +58,23 @@ def vjepa(job: ClipJob) -> NDArray[np.uint8]:
     return read_clip(job.path, job.choose, job.view)
 
 
-def decode_only(job: ClipJob) -> int:
-    """The same frames decoded and thrown away: nothing that decodes them by this library can be faster."""
-    with open_video(job.path, look_ahead=False) as (container, stream):
-        index = index_packets(job.path, container, stream, look_ahead=False)
-        wanted = job.choose(index.num_frames, index.native_fps)
-        return sum(1 for _ in decode_by_rank(stream, index, set(wanted.tolist()))) if index.ranks else 0
+def decode_only(job: ClipJob, look_ahead: bool = False) -> int:
+    """The same frames decoded and thrown away: nothing that decodes them by this library can be faster.
+
+    As in ``read_clip``, a file whose packets do not tell its order is looked at twice, then decoded from its start.
+
+    Returns:
+        How many different frames the clip has.
+    """
+    with open_video(job.path, look_ahead) as (container, stream):
+        index = index_packets(job.path, container, stream, look_ahead)
+        wanted = set(job.choose(index.num_frames, index.native_fps).tolist())
+        if index.ranks:
+            return sum(1 for _ in decode_by_rank(stream, index, wanted))
+        if look_ahead:
+            frames = (frame for packet in (*index.packets, None) for frame in stream.codec_context.decode(packet))
+            return sum(number in wanted for number, _ in zip(range(max(wanted) + 1), frames))
+    return decode_only(job, look_ahead=True)
 
 
 def pyav_float(job: ClipJob) -> Tensor:

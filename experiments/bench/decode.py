@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from data_modules.clips.sampling import FrameSampling
 from data_modules.generated.cache import cache_root
@@ -51,8 +53,9 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
         for path in paths:
             for name, read in readers.items():
                 checked(read, ClipJob(path, 0, sampling, options.size), name)
-        with threads(1) as count, _one_opencv_thread():
-            cases = {name: partial(_round, read, paths, sampling, options.size) for name, read in readers.items()}
+        num_passes = len(readers) * (options.rounds + options.warmup)
+        with threads(1) as count, _one_opencv_thread(), tqdm(total=num_passes, desc=kind, leave=False) as bar:
+            cases = {name: partial(_round, read, paths, sampling, options.size, bar) for name, read in readers.items()}
             rounds = interleaved(cases, options.rounds, options.warmup, torch.device("cpu"))
         clips = {f"{kind}: {name}": [(c / len(paths), p / len(paths)) for c, p in rounds[name]] for name in rounds}
         settings = {
@@ -94,9 +97,12 @@ def _files(options: argparse.Namespace) -> dict[str, list[Path]]:
     return {"folder": [found[number] for number in chosen]}
 
 
-def _round(read: Read, paths: Sequence[Path], sampling: FrameSampling, size: int, number: int) -> None:
+def _round(
+    read: Read, paths: Sequence[Path], sampling: FrameSampling, size: int, bar: tqdm[NoReturn], number: int
+) -> None:
     for place, path in enumerate(paths):
         read(ClipJob(path, number * len(paths) + place, sampling, size))
+    bar.update()
 
 
 def _against_goal(kind: str, reader: str, faster: float) -> str:

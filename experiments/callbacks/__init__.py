@@ -1,8 +1,25 @@
-"""Lightning callbacks: collapse diagnostics, throughput, and the record of a run."""
+"""Lightning callbacks: diagnostics of training, frozen evaluation, and the record of a run."""
 
 from experiments.callbacks.collapse import CollapseMonitor
+from experiments.callbacks.frozen import (
+    CorruptionRobustness,
+    FrozenProbe,
+    OrderSensitivity,
+    RepresentationStability,
+    SubspaceRobustness,
+)
 from experiments.callbacks.held_out import HeldOutCount
 from experiments.callbacks.record import RunRecord
 from experiments.callbacks.throughput import ThroughputMonitor
 
-__all__ = ["CollapseMonitor", "HeldOutCount", "RunRecord", "ThroughputMonitor"]
+__all__ = [
+    "CollapseMonitor",
+    "CorruptionRobustness",
+    "FrozenProbe",
+    "HeldOutCount",
+    "OrderSensitivity",
+    "RepresentationStability",
+    "RunRecord",
+    "SubspaceRobustness",
+    "ThroughputMonitor",
+]

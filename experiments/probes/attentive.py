@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from experiments.evaluation.encoded import Encoded
+from experiments.probes.labelled import Labelled, Reads, follow, predict
+from vjepa.errors import UserError
 from vjepa.nn.attentive import AttentiveProbes
 
 
@@ -38,20 +41,27 @@ class AttentiveSettings:
     seed: int = 0
 
     @property
+    def reads(self) -> Reads:
+        """All tokens."""
+        return "tokens"
+
+    @property
     def members(self) -> tuple[tuple[float, float], ...]:
         """Every (learning rate, weight decay)."""
         return tuple(product(self.learning_rates, self.weight_decays))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AttentiveProbe:
     """A fitted attentive probe.
 
     Args:
-        module: one member, in evaluation mode.
+        settings: how it was fitted.
+        module: one member, in evaluation mode; it follows the tokens to their device.
         learning_rate, weight_decay: the chosen pair.
     """
 
+    settings: AttentiveSettings
     module: AttentiveProbes
     learning_rate: float
     weight_decay: float
@@ -61,59 +71,75 @@ class AttentiveProbe:
         """What validation chose, in words."""
         return f"learning rate {self.learning_rate:g}, weight decay {self.weight_decay:g}"
 
-    def logits(self, tokens: Tensor) -> Tensor:
-        """(n, T, S, E) -> (n, C) float32."""
-        return _all_logits(self.module, tokens)[0]
+    @property
+    def width(self) -> int:
+        """Channels it reads."""
+        return self.module.query.shape[1]
+
+    def logits(self, encoded: Encoded) -> Tensor:
+        """(B, C) float32 on the CPU."""
+        return _all_logits(self.module, encoded)[:, 0]
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """What ``restore`` needs."""
+        return self.module.state_dict(), {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+
+    @classmethod
+    def restore(
+        cls, settings: AttentiveSettings, tensors: dict[str, Tensor], facts: dict[str, float], num_classes: int
+    ) -> AttentiveProbe:
+        """The probe of a ``state``."""
+        module = _module(settings, 1, tensors["query"].shape[1], num_classes, torch.Generator())
+        module.load_state_dict(tensors)
+        return cls(settings, module.eval(), facts["learning_rate"], facts["weight_decay"])
 
 
 def fit_attentive(
-    settings: AttentiveSettings,
-    train: tuple[Tensor, Tensor],
-    val: tuple[Tensor, Tensor],
-    num_classes: int,
+    settings: AttentiveSettings, train: Labelled, val: Labelled, num_classes: int, device: torch.device
 ) -> AttentiveProbe:
-    """Train all pairs of learning rate and weight decay and keep the best on validation after the last epoch.
+    """Train all pairs of learning rate and weight decay and keep the best on validation after the last step.
 
     Args:
         settings: architecture and training.
-        train, val: tokens (n, T, S, E) and labels (n,) int64 in [0, num_classes).
+        train, val: labelled clips.
         num_classes: C.
+        device: to train on.
 
     Returns:
-        The probe with the highest validation accuracy; of equals, the first pair.
+        The probe with the highest validation accuracy; of equals, the first pair. A pair that diverged is not chosen.
+
+    Raises:
+        UserError: all pairs diverged.
     """
-    width = train[0].shape[-1]
+    members = len(settings.members)
     generator = torch.Generator().manual_seed(settings.seed)
-    module = AttentiveProbes(
-        len(settings.members),
-        width,
-        num_classes,
-        _num_heads(width, settings.num_heads),
-        settings.mlp_ratio,
-        generator,
-    )
-    _train(module, settings, train, generator)
+    module = _module(settings, members, train.source.width, num_classes, generator).to(device)
+    _train(module, settings, train, generator, device)
     module.eval()
-    predicted = _all_logits(module, val[0]).argmax(-1)  # (G, n)
-    accuracy = (predicted == val[1]).double().mean(1)
+    logits = predict(lambda encoded: _all_logits(module, encoded), "tokens", val.source)  # (n, G, C)
+    accuracy = (logits.argmax(-1) == val.labels[:, None]).double().mean(0)
+    accuracy[~torch.isfinite(logits).all(-1).all(0)] = -1.0
+    if float(accuracy.max()) < 0:
+        raise UserError("every learning rate of an attentive probe diverged: are the tokens finite?")
     best = int(torch.nonzero(accuracy == accuracy.max())[0])
     rate, decay = settings.members[best]
-    return AttentiveProbe(_member(module, best), rate, decay)
+    return AttentiveProbe(settings, _member(settings, module, best), rate, decay)
 
 
 def _train(
     module: AttentiveProbes,
     settings: AttentiveSettings,
-    train: tuple[Tensor, Tensor],
+    train: Labelled,
     generator: torch.Generator,
+    device: torch.device,
 ) -> None:
-    tokens, labels = train[0].flatten(1, 2), train[1]
     optimizer = member_optimizer(module, settings.members)
     rates = [group["lr"] for group in optimizer.param_groups]
-    order = _batches(len(labels), settings.batch_size, generator)
-    for step, chosen in enumerate(islice(order, settings.num_steps)):
-        logits = module(module.normalise(tokens[chosen]))  # (G, B, C)
-        target = labels[chosen].expand(logits.shape[0], -1)
+    order = list(islice(_batches(len(train.labels), settings.batch_size, generator), settings.num_steps))
+    labels = train.labels.to(device)
+    for step, (chosen, tokens) in enumerate(zip(order, train.source.stream(order), strict=True)):
+        logits = module(module.normalise(tokens.to(device).flatten(1, 2)))  # (G, B, C)
+        target = labels[chosen.to(device)].expand(logits.shape[0], -1)
         # Members share nothing, so the gradient of the sum is each member's own gradient.
         loss = F.cross_entropy(logits.flatten(0, 1), target.flatten()) * logits.shape[0]
         module.zero_grad(set_to_none=False)
@@ -167,15 +193,23 @@ def _num_heads(width: int, wished: int) -> int:
     return min(divisors, key=lambda heads: abs(heads - wished))
 
 
-def _member(module: AttentiveProbes, index: int) -> AttentiveProbes:
+def _module(
+    settings: AttentiveSettings, members: int, width: int, num_classes: int, generator: torch.Generator
+) -> AttentiveProbes:
+    heads = _num_heads(width, settings.num_heads)
+    return AttentiveProbes(members, width, num_classes, heads, settings.mlp_ratio, generator)
+
+
+def _member(settings: AttentiveSettings, module: AttentiveProbes, index: int) -> AttentiveProbes:
     width, num_classes = module.head.shape[1:]
-    ratio = module.fc1.shape[2] / width if module.has_mlp else 0.0
-    alone = AttentiveProbes(1, width, num_classes, module.num_heads, ratio, torch.Generator())
+    alone = _module(settings, 1, width, num_classes, torch.Generator())
     alone.load_state_dict({name: value[index : index + 1] for name, value in module.state_dict().items()})
     return alone.eval()
 
 
-def _all_logits(module: AttentiveProbes, tokens: Tensor, batch_size: int = 256) -> Tensor:
+def _all_logits(module: AttentiveProbes, encoded: Encoded) -> Tensor:
+    """What each member says, (B, G, C) float32 on the CPU."""
+    follow(module, encoded.tokens)
     with torch.inference_mode():
-        parts = [module(module.normalise(part.flatten(1, 2))) for part in tokens.split(batch_size)]
-    return torch.cat(parts, dim=1).clone()
+        logits: Tensor = module(module.normalise(encoded.tokens.flatten(1, 2)))
+    return logits.transpose(0, 1).cpu().clone()

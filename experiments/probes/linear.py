@@ -8,14 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from experiments.evaluation.encoded import Encoded
+from experiments.probes.labelled import Labelled, Reads, pool
+from experiments.probes.standard import Standardised, standardise
+
 
 @dataclass(frozen=True)
 class LinearSettings:
     """How a linear probe sees tokens and is fitted.
 
     Args:
-        pooling: ``time`` means over space and keeps the T time steps apart (T*E features);
-            ``mean`` means over all tokens (E features) and cannot see order.
+        pooling: ``time`` means over space and keeps the T time steps apart (T*C features);
+            ``mean`` means over all tokens (C features) and cannot see order.
         strengths: weights of the penalty ``strength/2 * ||W||^2`` beside the mean cross-entropy, strong to
             weak.
         max_iterations: L-BFGS iterations for each strength, started from the previous solution; a weak penalty
@@ -34,8 +38,13 @@ class LinearSettings:
         if list(self.strengths) != sorted(self.strengths, reverse=True) or min(self.strengths, default=0) <= 0:
             raise ValueError(f"strengths must be positive and fall from strong to weak, got {self.strengths}")
 
+    @property
+    def reads(self) -> Reads:
+        """As ``pooling`` says."""
+        return "time" if self.pooling == "time" else "mean"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class LinearProbe:
     """A fitted linear probe.
 
@@ -58,56 +67,70 @@ class LinearProbe:
         """What validation chose, in words."""
         return f"strength {self.strength:g}"
 
-    def logits(self, tokens: Tensor) -> Tensor:
-        """(n, T, S, E) -> (n, C) float32."""
-        features = (pool(tokens, self.settings.pooling) - self.mean) / self.scale
+    @property
+    def width(self) -> int:
+        """Features it reads."""
+        return len(self.mean)
+
+    def logits(self, encoded: Encoded) -> Tensor:
+        """(B, C) float32 on the CPU."""
+        features = (pool(encoded, self.settings.reads) - self.mean) / self.scale
         return F.linear(features, self.weight, self.bias)
 
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """What ``restore`` needs."""
+        tensors = {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}
+        return tensors, {"strength": self.strength}
 
-def pool(tokens: Tensor, pooling: str) -> Tensor:
-    """(n, T, S, E) -> (n, T*E) for ``time`` or (n, E) for ``mean``, float32."""
-    over_space = tokens.mean(dim=2, dtype=torch.float32)
-    return over_space.flatten(1) if pooling == "time" else over_space.mean(dim=1)
+    @classmethod
+    def restore(
+        cls, settings: LinearSettings, tensors: dict[str, Tensor], facts: dict[str, float], num_classes: int
+    ) -> LinearProbe:
+        """The probe of a ``state``."""
+        return cls(settings, **tensors, strength=facts["strength"])
 
 
 def fit_linear(
-    settings: LinearSettings,
-    train: tuple[Tensor, Tensor],
-    val: tuple[Tensor, Tensor],
-    num_classes: int,
+    settings: LinearSettings, train: Labelled, val: Labelled, num_classes: int, device: torch.device
 ) -> LinearProbe:
     """Fit a path from the strongest to the weakest penalty and keep the best on validation.
 
     Args:
         settings: pooling and penalties.
-        train, val: tokens (n, T, S, E) and labels (n,) int64 in [0, num_classes).
+        train, val: labelled clips.
         num_classes: C.
+        device: to fit on.
 
     Returns:
         The probe with the highest validation accuracy; of equals, the one with the stronger penalty.
+
+    Raises:
+        UserError: features are infinite, NaN, or so large that nothing can be fitted.
     """
-    features = pool(train[0], settings.pooling)
-    scale, mean = torch.std_mean(features, dim=0, correction=0)
-    # A dimension that never changes says nothing: leave it at zero instead of dividing by zero.
-    scale = torch.where(scale > 1e-6 * scale.max().clamp_min(1e-30), scale, torch.ones_like(scale))
-    features = (features - mean) / scale
-    weight, bias = features.new_zeros(num_classes, features.shape[1]), features.new_zeros(num_classes)
-    best, best_accuracy = None, -1.0
+    reads = settings.reads
+    features = standardise(train.source, reads, device)
+    judged = Standardised(val.source, reads, features.mean, features.scale, device)
+    labels, expected = train.labels.to(device), val.labels.to(device)
+    weight = torch.zeros(num_classes, features.width, device=device)
+    bias = torch.zeros(num_classes, device=device)
+    best: tuple[Tensor, Tensor, float] | None = None
+    best_accuracy = -1.0
     for strength in settings.strengths:
-        weight, bias = _minimise(features, train[1], weight, bias, strength, settings)
-        probe = LinearProbe(settings, mean, scale, weight, bias, strength)
-        accuracy = float((probe.logits(val[0]).argmax(1) == val[1]).double().mean())
+        weight, bias = _minimise(features, labels, weight, bias, strength, settings)
+        hits = [F.linear(part, weight, bias).argmax(1) == expected[where] for where, part in judged]
+        accuracy = float(torch.cat(hits).double().mean())
         if accuracy > best_accuracy:
-            best, best_accuracy = probe, accuracy
+            best, best_accuracy = (weight, bias, strength), accuracy
     assert best is not None
-    return best
+    weight, bias, strength = best
+    return LinearProbe(settings, features.mean.cpu(), features.scale.cpu(), weight.cpu(), bias.cpu(), strength)
 
 
 def _minimise(
-    features: Tensor, labels: Tensor, weight: Tensor, bias: Tensor, strength: float, settings: LinearSettings
+    features: Standardised, labels: Tensor, weight: Tensor, bias: Tensor, strength: float, settings: LinearSettings
 ) -> tuple[Tensor, Tensor]:
+    start = weight, bias
     weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
-    one_hot = F.one_hot(labels, len(bias)).to(features.dtype)
     solver = torch.optim.LBFGS(
         [weight, bias],
         max_iter=settings.max_iterations,
@@ -120,11 +143,18 @@ def _minimise(
     @torch.no_grad()
     def closure() -> Tensor:
         # The gradient is known: (softmax - one hot)'X/n + strength * W; the bias is not penalised.
-        log_probs = F.log_softmax(F.linear(features, weight, bias), dim=1)
-        residual = (log_probs.exp() - one_hot) / len(labels)
-        weight.grad = torch.addmm(weight, residual.T, features, beta=strength)
-        bias.grad = residual.sum(0)
-        return F.nll_loss(log_probs, labels) + 0.5 * strength * weight.square().sum()
+        loss = 0.5 * strength * weight.square().sum()
+        weight.grad, bias.grad = strength * weight, torch.zeros_like(bias)
+        for where, part in features:
+            log_probs = F.log_softmax(F.linear(part, weight, bias), dim=1)
+            residual = (log_probs.exp() - F.one_hot(labels[where], len(bias))) / len(labels)
+            weight.grad.addmm_(residual.T, part)
+            bias.grad += residual.sum(0)
+            loss = loss + F.nll_loss(log_probs, labels[where], reduction="sum") / len(labels)
+        return loss
 
+    before = float(closure())
     solver.step(closure)
-    return weight.detach(), bias.detach()
+    after = float(closure())
+    # A line search that loses its way in rounding errors must not leave a worse fit than the stronger penalty's.
+    return (weight.detach(), bias.detach()) if after <= before else start

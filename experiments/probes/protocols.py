@@ -6,10 +6,14 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from experiments.probes.attentive import AttentiveSettings
+from experiments.probes.knn import KnnSettings
+from experiments.probes.labelled import Reads
 from experiments.probes.linear import LinearSettings
 from experiments.probes.study import StudySettings
 from vjepa.errors import unknown_name
 from vjepa.storage import digest_json
+
+Settings = LinearSettings | AttentiveSettings | KnnSettings | StudySettings
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,12 @@ class ProbeProtocol:
     """
 
     name: str
-    settings: LinearSettings | AttentiveSettings | StudySettings
+    settings: Settings
+
+    @property
+    def reads(self) -> Reads:
+        """What the probe reads of a clip."""
+        return self.settings.reads
 
     @cached_property
     def hash(self) -> str:
@@ -40,6 +49,7 @@ PROTOCOLS: dict[str, ProbeProtocol] = {
             "attentive_quick",
             AttentiveSettings(mlp_ratio=0.0, learning_rates=(3e-3, 1e-2), weight_decays=(0.05,), num_steps=400),
         ),
+        ProbeProtocol("knn", KnnSettings()),
         # The study's own. They choose nothing, warm nothing up and may collapse: report them beside an honest one.
         ProbeProtocol("study_attentive", StudySettings()),
         ProbeProtocol("study_attentive_50_epochs", StudySettings(num_epochs=50)),

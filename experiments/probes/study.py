@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from experiments.probes.linear import pool
+from experiments.evaluation.encoded import Encoded
+from experiments.probes.labelled import Labelled, follow, predict
 from vjepa.errors import UserError
 from vjepa.nn.study_probe import StudyAttentiveProbe
 
@@ -47,12 +49,13 @@ class StudySettings:
             raise ValueError(f"expected at least 1 epoch of 1 clip, got {self.num_epochs} of {self.batch_size}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StudyProbe:
-    """A fitted probe of the study, in evaluation mode."""
+    """A fitted probe of the study, in evaluation mode; it follows what it reads to its device."""
 
     settings: StudySettings
     module: nn.Module
+    width: int
 
     @property
     def choice(self) -> str:
@@ -60,58 +63,87 @@ class StudyProbe:
         rate, epochs = self.settings.learning_rate, self.settings.num_epochs
         return f"learning rate {rate:g}, {epochs} epochs, nothing chosen"
 
-    def logits(self, tokens: Tensor, batch_size: int = 256) -> Tensor:
-        """(n, T, S, E) -> (n, C) float32."""
+    def logits(self, encoded: Encoded) -> Tensor:
+        """(B, C) float32 on the CPU."""
+        features = inputs(self.settings, encoded)
+        follow(self.module, features)
         with torch.inference_mode():
-            parts = [self.module(part.float()) for part in inputs(self.settings, tokens).split(batch_size)]
-        return torch.cat(parts).clone()
+            logits: Tensor = self.module(features.float())
+        return logits.cpu().clone()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """What ``restore`` needs."""
+        return self.module.state_dict(), {"width": self.width}
+
+    @classmethod
+    def restore(
+        cls, settings: StudySettings, tensors: dict[str, Tensor], facts: dict[str, float], num_classes: int
+    ) -> StudyProbe:
+        """The probe of a ``state``."""
+        width = int(facts["width"])
+        module = _make_head(settings, width, num_classes)
+        module.load_state_dict(tensors)
+        return cls(settings, module.eval(), width)
 
 
-def inputs(settings: StudySettings, tokens: Tensor) -> Tensor:
-    """What the head reads of (n, T, S, E): tokens (n, N, E) as stored, or means, (n, 1, E) or (n, E), in float16."""
+def inputs(settings: StudySettings, encoded: Encoded) -> Tensor:
+    """What the head reads: tokens (B, N, C), or means, (B, 1, C) or (B, C), in float16 as the study stores them."""
     if settings.reads == "tokens":
-        return tokens.flatten(1, 2)
-    mean = pool(tokens, "mean").half()  # as the study stores it
+        return encoded.tokens.flatten(1, 2)
+    mean = encoded.mean.half()
     return mean[:, None] if settings.head == "attentive" else mean
 
 
 def fit_study(
-    settings: StudySettings, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor], num_classes: int
+    settings: StudySettings, train: Labelled, val: Labelled, num_classes: int, device: torch.device
 ) -> StudyProbe:
     """Train one probe.
 
     Args:
         settings: head and training.
-        train: tokens (n, T, S, E) and labels (n,) int64 in [0, num_classes).
+        train: labelled clips.
         val: not read; every fit has the same form.
         num_classes: C.
+        device: to train on.
 
     Raises:
         UserError: the tokens do not divide into the study's eight heads.
     """
-    features, labels = inputs(settings, train[0]), train[1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        module = _make_head(settings, features.shape[-1], num_classes)
+    width = train.source.width
+    module = _make_head(settings, width, num_classes).to(device)
     generator = torch.Generator().manual_seed(settings.seed)
+    labels = train.labels.to(device)
     optimizer = torch.optim.AdamW(
         module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    for _ in range(settings.num_epochs):
-        for chosen in torch.randperm(len(labels), generator=generator).split(settings.batch_size):
-            loss = F.cross_entropy(module(features[chosen].float()), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    return StudyProbe(settings, module.eval())
+    order = [
+        chosen
+        for _ in range(settings.num_epochs)
+        for chosen in torch.randperm(len(labels), generator=generator).split(settings.batch_size)
+    ]
+    for chosen, features in zip(order, _batches(settings, train, order), strict=True):
+        loss = F.cross_entropy(module(features.to(device).float()), labels[chosen.to(device)])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return StudyProbe(settings, module.eval(), width)
+
+
+def _batches(settings: StudySettings, train: Labelled, order: Sequence[Tensor]) -> Iterator[Tensor]:
+    if settings.reads == "tokens":
+        return (tokens.flatten(1, 2) for tokens in train.source.stream(order))
+    means = predict(lambda encoded: inputs(settings, encoded), "mean", train.source)
+    return (means[chosen] for chosen in order)
 
 
 def _make_head(settings: StudySettings, width: int, num_classes: int) -> nn.Module:
-    if settings.head == "linear":
-        return nn.Linear(width, num_classes)
-    if width % NUM_HEADS:
+    if settings.head == "attentive" and width % NUM_HEADS:
         raise UserError(
             f"the study's attentive probe has {NUM_HEADS} heads, which do not divide tokens of width {width}: "
             "use the probe attentive"
         )
-    return StudyAttentiveProbe(width, num_classes, NUM_HEADS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        if settings.head == "linear":
+            return nn.Linear(width, num_classes)
+        return StudyAttentiveProbe(width, num_classes, NUM_HEADS)

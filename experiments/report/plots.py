@@ -9,9 +9,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
@@ -25,33 +23,24 @@ from experiments.report.scores import (
     condition_titles,
     task_title,
 )
+from experiments.report.style import (
+    COLOURS,
+    FAINT,
+    FLOOR,
+    MARKERS,
+    PIXELS_STYLE,
+    RANDOM_INIT_STYLE,
+    LineStyle,
+    new_figure,
+    numbered_style,
+    styled,
+    to_png,
+)
 from experiments.report.wording import probe_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette without its yellow, which vanishes on white. Markers and line styles repeat with
-# other periods than the colours, so that even a long list of variants keeps every combination apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#d9d9d9",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "figure.facecolor": "white",
-    "axes.facecolor": "white",
-    "text.parse_math": False,
-}
-_WIDTH = 10.0
-_FLOOR: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 3)), "linewidth": 1.2}
 _MEAN: dict[str, Any] = {"markersize": 8, "zorder": 4, "clip_on": False}
 _SEED: dict[str, Any] = {
     "marker": "o",
@@ -73,14 +62,14 @@ def plot_accuracies(scores: Scores) -> bytes:
     with _figure(len(scores.tasks), 1.6 + 0.55 * len(encoders)) as (figure, axes, png):
         for axis, task in zip(axes, scores.tasks, strict=True):
             for row, encoder in enumerate(encoders):
-                for probe, offset, colour, marker in zip(scores.probes, offsets, cycle(_COLOURS), cycle(_MARKERS)):
+                for probe, offset, colour, marker in zip(scores.probes, offsets, cycle(COLOURS), cycle(MARKERS)):
                     score = scores.get(encoder, task, probe)
                     if score is not None:
                         _draw_score(axis, score, row + offset, colour, marker)
             _finish_panel(axis, [_row_label(scores, encoder) for encoder in encoders], task, scores)
         handles = [
             Line2D([], [], color=colour, marker=marker, linestyle="", label=probe_name(probe))
-            for probe, colour, marker in zip(scores.probes, cycle(_COLOURS), cycle(_MARKERS), strict=False)
+            for probe, colour, marker in zip(scores.probes, cycle(COLOURS), cycle(MARKERS), strict=False)
         ]
         handles += _common_handles(scores)
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
@@ -135,7 +124,7 @@ def plot_training(curves: Sequence[TrainingCurve]) -> bytes | None:
     if not panels:
         return None
     labels = list(dict.fromkeys(curve.label for curve in curves))
-    styles = {label: _style(position) for position, label in enumerate(labels)}
+    styles = {label: numbered_style(position) for position, label in enumerate(labels)}
     with _figure(len(panels), 3.6, share=False) as (figure, axes, png):
         for axis, name in zip(axes, panels, strict=True):
             for curve in curves:
@@ -155,13 +144,12 @@ def plot_training(curves: Sequence[TrainingCurve]) -> bytes | None:
 @contextmanager
 def _figure(panels: int, height: float, share: bool = True) -> Iterator[tuple[Figure, Sequence[Axes], BytesIO]]:
     """Yield a figure with panels side by side and the buffer that holds its PNG afterwards."""
-    with rc_context(_STYLE):
-        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, wspace=0.06)
-        figure = Figure(figsize=(_WIDTH, height), dpi=160, layout=layout)
+    with styled():
+        figure = new_figure(height)
         axes = figure.subplots(1, panels, sharex=share, sharey=share, squeeze=False)[0]
         png = BytesIO()
         yield figure, axes, png
-        figure.savefig(png, format="png", metadata={"Software": None})
+        png.write(to_png(figure))
 
 
 def _draw_score(axis: Axes, score: Score, height: float, colour: str, marker: str) -> None:
@@ -176,7 +164,7 @@ def _draw_score(axis: Axes, score: Score, height: float, colour: str, marker: st
 
 def _finish_panel(axis: Axes, labels: Sequence[str], task: str, scores: Scores) -> None:
     if task in scores.floors:
-        axis.axvline(100 * scores.floors[task], **_FLOOR)
+        axis.axvline(100 * scores.floors[task], **FLOOR)
     axis.set_title(task_title(task))
     axis.set_xlabel("test accuracy, %")
     axis.set_xlim(0, 100)
@@ -186,13 +174,13 @@ def _finish_panel(axis: Axes, labels: Sequence[str], task: str, scores: Scores) 
     axis.tick_params(axis="y", length=0)
     axis.grid(visible=False, axis="y")
     for row in range(1, len(labels)):
-        axis.axhline(row - 0.5, color="#d9d9d9", linewidth=0.6)
+        axis.axhline(row - 0.5, color=FAINT, linewidth=0.6)
 
 
 def _common_handles(scores: Scores) -> list[Line2D]:
     several = any(len(score.per_seed) > 1 for score in scores.cells.values())
     seeds = [Line2D([], [], color="black", label="one seed", **_SEED)] if several else []
-    floor = [Line2D([], [], label="majority-class rate", **_FLOOR)] if scores.floors else []
+    floor = [Line2D([], [], label="majority-class rate", **FLOOR)] if scores.floors else []
     return seeds + floor
 
 
@@ -206,19 +194,10 @@ def _dodge(count: int, width: float) -> list[float]:
     return [0.0] if count == 1 else [float(x) for x in np.linspace(-width / 2, width / 2, count)]
 
 
-def _style(position: int) -> tuple[str, str, Any]:
-    return (
-        _COLOURS[position % len(_COLOURS)],
-        _MARKERS[position % len(_MARKERS)],
-        _LINES[position % len(_LINES)],
-    )
-
-
-def _encoder_style(scores: Scores, encoder: Encoder) -> tuple[str, str, Any]:
-    """Controls are grey and black; the encoders of runs take the colours."""
+def _encoder_style(scores: Scores, encoder: Encoder) -> LineStyle:
     if encoder.is_control:
-        return ("#8c8c8c", "X", ":") if encoder.weights == "pixels" else ("#000000", "P", ":")
-    return _style([other for other in scores.encoders if not other.is_control].index(encoder))
+        return PIXELS_STYLE if encoder.weights == "pixels" else RANDOM_INIT_STYLE
+    return numbered_style([other for other in scores.encoders if not other.is_control].index(encoder))
 
 
 def _running_mean(scalars: Scalars) -> np.ndarray:

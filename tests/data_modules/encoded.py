@@ -52,11 +52,21 @@ def write_video(
     return path
 
 
-def remux(source: Path, target: Path, first: int = 0, times_lie: bool = False) -> Path:
-    """Copy a file's packets from packet ``first`` on, with display times equal to decoding times if they shall lie."""
+def remux(source: Path, target: Path, first: int = 0, times_lie: bool = False, rotation: int = 0) -> Path:
+    """Copy a file's packets.
+
+    Args:
+        source: is read.
+        target: is written.
+        first: packet to begin with.
+        times_lie: make display times equal to decoding times.
+        rotation: counter-clockwise, in degrees, that a player applies.
+    """
     with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
         stream = reading.streams.video[0]
         copy = writing.add_stream_from_template(stream)
+        if rotation:
+            copy.set_display_rotation(rotation)
         packets = [packet for packet in reading.demux(stream) if packet.size > 0]
         earliest = packets[0].dts
         for number, packet in enumerate(packets):

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pytest
 import torch
 from torch import Tensor
 
-from experiments.encoders import PixelEncoder
-from vjepa.latents import Clip
+from data_modules.clips.datasets import ClipDataset, Task
+from experiments.evaluation.encoders import PixelEncoder
 
 FRAMES, SIZE, PATCH, TUBELET = 8, 16, 4, 2
 
 
-@dataclass(frozen=True)
-class FakeTask:
-    name: str
-    classes: tuple[str, ...]
-    temporal: bool
-
-
 TASKS = (
-    FakeTask("colour", ("red", "green", "blue"), False),
-    FakeTask("order", ("brighter", "darker"), True),
-    FakeTask("noise", ("heads", "tails"), False),
+    Task("colour", ("red", "green", "blue"), False),
+    Task("order", ("brighter", "darker"), True),
+    Task("noise", ("heads", "tails"), False),
 )
 
 
-class FakeDataset:
+class FakeDataset(ClipDataset):
     """Colour in the tint, order in the sign of a brightness ramp, noise nowhere.
 
     Every fifth clip has no order label. The two frames of a tubelet are equal: order lies between time steps only.
@@ -50,19 +40,13 @@ class FakeDataset:
         )
         self.frames = frames.clamp(0, 255).to(torch.uint8)
         order[::5] = -1
-        self.labels = torch.stack([colour, order, noise], dim=1)
-        self.split = split
-        self.tasks = TASKS
-        self.video_ids = tuple(f"{split}/{number}" for number in range(num_clips))
+        labels = torch.stack([colour, order, noise], dim=1)
+        super().__init__(split, TASKS, tuple(f"{split}/{number}" for number in range(num_clips)), labels)
         self.num_fetched = 0
 
-    def __len__(self) -> int:
-        return len(self.video_ids)
-
-    def fetch(self, indices: Tensor | Sequence[int]) -> Clip:
-        chosen = torch.as_tensor(indices)
-        self.num_fetched += len(chosen)
-        return Clip(self.frames[chosen], chosen, self.labels[chosen])
+    def read(self, indices: Tensor) -> Tensor:
+        self.num_fetched += len(indices)
+        return self.frames[indices]
 
 
 class FakeDataModule:
@@ -70,6 +54,8 @@ class FakeDataModule:
 
     name = "fake"
     tasks = TASKS
+    manifest_hash = "fade"
+    num_frames, size, num_workers = FRAMES, SIZE, 0
 
     def __init__(self) -> None:
         sizes = {"train": 320, "val": 160, "test": 200}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +61,23 @@ def test_objectives_cover_every_term(capsys: pytest.CaptureFixture[str]) -> None
     assert "preset tiny, batch 2, 4 frames of 32 pixels, float32" in text
 
 
+def test_robustness_shares(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VJEPA_CACHE", str(tmp_path))
+    sizes = ["--device", "cpu", "--frames", "4", "--size", "16", "--patch", "4", "--clips", "4", "--chunk", "2"]
+    cases, text = run(capsys, "robustness", *sizes, "--profile", "smoke", "--repeats", "2", "--warmup", "0")
+    assert list(cases) == ["decode", "decode, damage videos", "damage clips", "encoder", "all, read ahead"]
+    assert_sound(cases, 2)
+    assert "tiny on glyphs, 4 frames of 16 pixels, profile smoke: 4 conditions x 4 clips, cpu" in text
+    shares = {
+        words[0]: int(words[3].rstrip("%"))
+        for words in map(str.split, text.splitlines())
+        if words[-1:] and "%" in words[-1]
+    }
+    assert list(shares) == ["decode", "corruption", "encoder"] and 98 <= sum(shares.values()) <= 102
+    assert re.search(r"together: [\d.]+ ms a chunk, [\d.]+ clips/s, [\d.]+ s in all", text)
+    assert "waits for" in text
+
+
 def test_defaults_suit_the_device_and_are_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +98,9 @@ def test_defaults_suit_the_device_and_are_said(
         (["objectives", *TOY, "--batch", "0"], "--batch 0"),
         (["masks", "--batch", "0"], "--batch 0"),
         (["masks", "--repeats", "0"], "--repeats 0"),
+        (["robustness", "--clips", "0"], "--clips 0"),
+        (["robustness", "--profile", "cor"], "did you mean 'core'?"),
+        (["robustness", "--run", "nowhere"], "nowhere is no run"),
     ],
 )
 def test_bad_input_is_named(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,11 @@ def test_all_readers_read_the_same_clip(tmp_path: Path, monkeypatch: pytest.Monk
     assert flips == {True, False}
 
 
+def test_the_floor_is_that_of_files_without_display_times_too(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mpg", moving_frames(40), "mpeg2video", {"bf": "2"})
+    assert [decode_only(ClipJob(path, seed, SAMPLING, 32)) for seed in range(4)] == [8] * 4
+
+
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[dict[str, dict], list[str]]:
     assert main(["bench", "decode", "--rounds", "2", "--warmup", "0", "--frames", "4", "--size", "32", *words]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
-from experiments.evaluate import PREDICTIONS, RESULTS
+from experiments.evaluation.evaluate import PREDICTIONS, RESULTS
 from experiments.results import read_predictions, read_rows
 from experiments.study import load_study, plan_cells
 from experiments.study_evaluation import evaluation_folder

@@ -4,7 +4,8 @@ Order of operations, the ``stage`` of a corruption: decode, compression and tran
 video (``native``), temporal blur on its frames (``source``), sampling of F frames, freezing, holding and shuffling
 of those (``sampled``), resize and crop, pixels (``model``), rounding to uint8.
 
-``corrupt_video`` keeps that order. A clip that is already sampled and cropped may be given to any corruption by
+``corrupt_video`` keeps that order, and ``corrupt_source`` does with as few frames of a video as serve a clip. A clip
+that is already sampled and cropped may be given to any corruption by
 ``corrupt`` or, batched on its device, ``corrupt_batch``; then compression acts on the small picture
 (for h264_crf stronger than on the large one that is then reduced, in which artefacts average out), temporal blur
 and frame_rate_fps span frames that are as far apart as the sampling stride, and translation repeats the edge.
@@ -19,6 +20,7 @@ from vjepa.corruptions.codec import codec_versions
 from vjepa.corruptions.pipeline import corrupt_video
 from vjepa.corruptions.profiles import PROFILES, Profile, profile
 from vjepa.corruptions.registry import CORRUPTIONS, corrupt, corrupt_batch, corruption
+from vjepa.corruptions.source import SourceClip, corrupt_source
 
 __all__ = [
     "CORRUPTIONS",
@@ -28,9 +30,11 @@ __all__ = [
     "VERSION",
     "Corruption",
     "Profile",
+    "SourceClip",
     "codec_versions",
     "corrupt",
     "corrupt_batch",
+    "corrupt_source",
     "corrupt_video",
     "corruption",
     "keyed_generator",

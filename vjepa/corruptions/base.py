@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 VERSION = "rob-v1"
@@ -93,14 +94,34 @@ class BatchCorruption(Corruption):
 
 @dataclass(frozen=True)
 class SourceCorruption(Corruption):
-    """A corruption of the frames of a video before a clip is sampled, batched on their device; draws nothing.
+    """A corruption that shows, in place of a frame, the average of some frames of its video; draws nothing.
 
-    ``apply`` is ``(frames, level, clip_frames) -> frames``: its windows go by the clip, however long the video is.
+    ``apply`` is ``(numbers, level, clip_frames) -> wanted``: from frame numbers in the video, (F,) int64, to those of
+    the frames that are averaged for each, (F, K) int64. Its windows go by the clip, however long the video is. For a
+    number beyond an end of the video its first or its last frame stands in.
     """
 
+    def wanted(self, numbers: NDArray[np.int64], severity: int, clip_frames: int) -> NDArray[np.int64]:
+        """Numbers (F, K) of the frames whose averages are shown in place of frames (F,) of the video."""
+        found: NDArray[np.int64] = self.apply(numbers, self.levels[severity - 1], clip_frames)
+        return found
+
     def run(self, frames: Tensor, severity: int, generators: Sequence[np.random.Generator], clip_frames: int) -> Tensor:
-        damaged: Tensor = self.apply(frames, self.levels[severity - 1], clip_frames)
-        return damaged
+        last = frames.shape[1] - 1
+        return average_frames(frames, self.wanted(np.arange(last + 1), severity, clip_frames).clip(0, last))
+
+
+def average_frames(frames: Tensor, places: NDArray[np.int64]) -> Tensor:
+    """Average frames, halves to even: (B, N, H, W, 3) uint8 and places (F, K) in [0, N) -> (B, F, H, W, 3) uint8."""
+    chosen = torch.from_numpy(places).to(frames.device)
+    total = frames[:, chosen[:, 0]]
+    if chosen.shape[1] == 1:
+        return total
+    # Whole numbers: exact in any order.
+    total = total.int()
+    for place in chosen[:, 1:].unbind(1):
+        total += frames[:, place]
+    return (total.float() / chosen.shape[1]).round_().to(torch.uint8)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,12 @@ from functools import cached_property
 
 from vjepa.corruptions.base import SEVERITIES, VERSION
 from vjepa.corruptions.registry import CORRUPTIONS
+from vjepa.corruptions.source import NATIVE_PER_SAMPLED
 from vjepa.errors import unknown_name
 from vjepa.storage import digest_json
+
+_OPERATIONS = ("native", NATIVE_PER_SAMPLED, "source", "all", "view", "sampled", "model")
+"""The order of operations on a video, and how many of its frames they get; part of the identity of every figure."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,9 @@ class Profile:
 
     @cached_property
     def hash(self) -> str:
-        """Digest of the protocol version and of all conditions with their parameters."""
+        """Digest of the protocol version, its order of operations, and all conditions with their parameters."""
         parameters = [[name, severity, CORRUPTIONS[name].levels[severity - 1]] for name, severity in self.conditions]
-        return digest_json([VERSION, self.name, parameters])
+        return digest_json([VERSION, _OPERATIONS, self.name, parameters])
 
 
 _ROB_V1 = (

@@ -44,14 +44,17 @@ _PART = 2**24
 """Most values damaged at once: filters need some 50 bytes for each."""
 
 
-def corruption(name: str) -> Corruption:
+def corruption(name: str, severity: int = 1) -> Corruption:
     """Look a corruption up.
 
     Raises:
-        UserError: the name is unknown; the nearest one is suggested.
+        UserError: the name is unknown, and the nearest one is suggested; or it has no such severity.
     """
     if name not in CORRUPTIONS:
         raise unknown_name("corruption", name, CORRUPTIONS)
+    num_levels = len(CORRUPTIONS[name].levels)
+    if isinstance(severity, bool) or not isinstance(severity, int) or not 1 <= severity <= num_levels:
+        raise UserError(f"corruption {name}: severity {severity!r} does not exist; expected 1 to {num_levels}")
     return CORRUPTIONS[name]
 
 
@@ -85,9 +88,7 @@ def corrupt_batch(
         UserError: unknown corruption or severity.
         ValueError: the clips have another shape or type, or there are not as many ids.
     """
-    chosen = corruption(name)
-    if isinstance(severity, bool) or not isinstance(severity, int) or not 1 <= severity <= len(chosen.levels):
-        raise UserError(f"corruption {name}: severity {severity!r} does not exist; expected 1 to {len(chosen.levels)}")
+    chosen = corruption(name, severity)
     if frames.dtype != torch.uint8 or frames.ndim != 5 or frames.shape[-1] != 3 or 0 in frames.shape:
         raise ValueError(
             f"corruption {name}: expected (B, F, H, W, 3) uint8 clips, got {frames.dtype} {tuple(frames.shape)}"

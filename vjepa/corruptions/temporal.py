@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vjepa.corruptions.base import BatchCorruption, Shape, SourceCorruption, scaled_frames
-from vjepa.corruptions.filters import GREY, to_uint8
+from vjepa.corruptions.filters import GREY
 
 SSV2_RATE = 12
 """Frames a second of the videos of Something-Something v2."""
@@ -43,19 +44,20 @@ def frame_rate(frames: Tensor, stride: int) -> Tensor:
     return frames[:, position // stride * stride]
 
 
-def frame_rate_fps(frames: Tensor, rate: float) -> Tensor:
+def frame_rate_fps(numbers: NDArray[np.int64], rate: int, clip_frames: int) -> NDArray[np.int64]:
     """Show a video of 12 frames a second at ``rate`` frames a second, each held until the next.
 
+    Frames are counted in the video, sampled or not.
+
     Source: Mini SSV2-C.
-    Differs: not compressed on the way (x265 there), and the frames of the clip are taken for consecutive ones.
+    Differs: not compressed on the way (x265 there), and every video counts as one of 12 frames a second.
     """
-    position = torch.arange(frames.shape[1], device=frames.device)
     # The first source frame of each output period; whole numbers throughout.
-    period = position * int(rate) // SSV2_RATE
-    return frames[:, -(-period * SSV2_RATE // int(rate))]
+    period = numbers * rate // SSV2_RATE
+    return -(-period * SSV2_RATE // rate)[:, None]
 
 
-def temporal_blur(frames: Tensor, half_width: int, clip_frames: int) -> Tensor:
+def temporal_blur(numbers: NDArray[np.int64], half_width: int, clip_frames: int) -> NDArray[np.int64]:
     """Average each frame i with its neighbours, over [i - c, i + c), edge frames repeated; c is ``half_width``.
 
     It scales with the frames of the clip and is counted in those of the video, sampled or not.
@@ -63,15 +65,8 @@ def temporal_blur(frames: Tensor, half_width: int, clip_frames: int) -> Tensor:
     Source: the motion blur of Mini SSV2-C.
     Differs: it drops c frames at each end of the video, here they are padded.
     """
-    num_frames = frames.shape[1]
     reach = scaled_frames(half_width, clip_frames, least=1)
-    position = np.arange(num_frames)[:, None]
-    source = np.clip(position + np.arange(-reach, reach), 0, num_frames - 1)
-    counts = np.zeros((num_frames, num_frames), np.float32)
-    np.add.at(counts, (position, source), 1.0)
-    # Sums of whole numbers below 2^24: exact in any order, and of factors of 8 bits, whatever a GPU multiplies in.
-    total = torch.from_numpy(counts).to(frames.device) @ frames.flatten(2).float()
-    return to_uint8(total.div_(2 * reach)).view_as(frames)
+    return numbers[:, None] + np.arange(-reach, reach)
 
 
 def show(frames: Tensor, index: Tensor) -> Tensor:
@@ -88,7 +83,7 @@ TEMPORAL = (
     BatchCorruption("frame_freeze", "temporal", "sampled", "probability", _HOLD, frame_freeze, per_frame),
     BatchCorruption("frame_blackout", "temporal", "sampled", "probability", _HOLD, frame_blackout, per_frame),
     BatchCorruption("frame_rate", "temporal", "sampled", "stride", (2, 3, 4, 6, 8), frame_rate),
-    BatchCorruption("frame_rate_fps", "temporal", "source", "frames a second", (10, 8, 6, 4, 2), frame_rate_fps),
+    SourceCorruption("frame_rate_fps", "temporal", "source", "frames a second", (10, 8, 6, 4, 2), frame_rate_fps),
     BatchCorruption("sampling", "temporal", "sampled", "stride", (2, 4, 8, 16, 32), frame_rate),
     SourceCorruption("temporal_blur", "temporal", "source", "half-width (frames)", (1, 2, 3, 4, 6), temporal_blur),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,13 @@ KINDS: dict[str, tuple[Callable[[Path], Path], int, bool]] = {
         40,
         True,
     ),
+    "vp9 odd": (
+        lambda folder: write_video(
+            folder / "a.webm", moving_frames(20, 95, 127), "libvpx-vp9", {"deadline": "realtime", "g": "8"}
+        ),
+        20,
+        True,
+    ),
     "vp8 with hidden frames": (
         other("libvpx", "clip.webm", **{"auto-alt-ref": "1", "lag-in-frames": "16", "b": "50k"}),
         40,
@@ -119,8 +127,14 @@ KINDS: dict[str, tuple[Callable[[Path], Path], int, bool]] = {
         20,
         False,
     ),
+    "mpeg4 avi, odd": (
+        lambda folder: write_video(folder / "a.avi", moving_frames(40, 95, 127), "mpeg4", {"bf": "2", "g": "12"}),
+        40,
+        True,
+    ),
     "mpeg4 mp4": (other("mpeg4", "clip.mp4", bf="2", g="12"), 40, True),
     "mpeg2": (other("mpeg2video", "clip.mpg", bf="2", g="12"), 40, False),
+    "mpeg2 open gop, 4:2:2": (other("mpeg2video", "clip.ts", "yuv422p", bf="2", g="12", flags="-cgop"), 40, False),
     "mjpeg": (other("mjpeg", "clip.avi", pix_fmt="yuvj420p"), 40, False),
 }
 
@@ -197,15 +211,8 @@ def test_a_file_whose_ranks_are_wrong_is_read_in_order(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("angle", [90, 180, 270])
 def test_rotation_is_applied_before_the_view(angle: int, tmp_path: Path) -> None:
-    path, turned = h264(tmp_path), tmp_path / "turned.mp4"
-    with av.open(str(path)) as source, av.open(str(turned), "w") as target:
-        stream = source.streams.video[0]
-        copy = target.add_stream_from_template(stream)
-        copy.set_display_rotation(angle)  # counter-clockwise
-        for packet in source.demux(stream):
-            if packet.size:
-                packet.stream = copy
-                target.mux(packet)
+    path = h264(tmp_path)
+    turned = remux(path, tmp_path / "turned.mp4", rotation=angle)  # counter-clockwise
     upright = np.rot90(decode_video(path), angle // 90, axes=(1, 2))
     assert np.array_equal(decode_video(turned), upright)
     sizes = []
@@ -216,6 +223,29 @@ def test_rotation_is_applied_before_the_view(angle: int, tmp_path: Path) -> None
     )
     assert sizes == [upright.shape[1:3]]
     assert np.array_equal(frames, upright[4:5, :10])
+
+
+def test_a_phone_held_upright_is_seen_upright(tmp_path: Path) -> None:
+    """The matrix that phones write into the track's header turns the picture clockwise by a right angle."""
+    path = h264(tmp_path)
+    plain = decode_video(path)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"tkhd") + 4 + 40  # of the matrix in a header of version 0
+    assert struct.unpack(">9i", data[place : place + 36]) == (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    data[place : place + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 96 << 16, 0, 1 << 30)
+    path.write_bytes(data)
+    clockwise = plain.swapaxes(1, 2)[:, :, ::-1]  # its left column, from the bottom up, becomes the top row
+    assert np.array_equal(decode_video(path), clockwise)
+    assert np.array_equal(read_frames(path, [31, 2]), clockwise[[31, 2]])
+
+
+@pytest.mark.parametrize("parts", [[(20, 10)], [(-1, 10), (0, 40)], [(-1, 5), (13, 9)], [(20, 10), (5, 10)]])
+def test_an_edit_list_shows_the_frames_it_names(parts: list[tuple[int, int]], tmp_path: Path) -> None:
+    path = h264(tmp_path)
+    plain = decode_video(path)
+    shown = np.concatenate([plain[first : first + count] for first, count in parts if first >= 0])
+    assert np.array_equal(decode_video(with_edits(path, parts)), shown)
+    assert np.array_equal(read_frames(path, range(len(shown))), shown)
 
 
 def test_frame_numbers_must_exist(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from multiprocessing import get_context
@@ -73,6 +74,38 @@ def test_the_copy_is_read_from_its_packets_alone(source: Path, tmp_path: Path, m
 def test_small_videos_keep_their_size(source: Path, tmp_path: Path) -> None:
     transcode(source / "deep" / "er" / "c.mp4", tmp_path / "c.mp4", Transcoding())
     assert decode_video(tmp_path / "c.mp4").shape == (30, 200, 120, 3)
+
+
+# Pixel format, matrix (1 is that of HDTV, 2 unstated), range of values (2 is the full one), grey levels lost.
+@pytest.mark.parametrize(
+    ("pix_fmt", "matrix", "value_range", "most"),
+    [("yuv420p", 2, 0, 0.1), ("yuv420p", 1, 2, 0.1), ("yuv420p10le", 1, 1, 1.0), ("yuv444p", 1, 1, 1.6)],
+)
+def test_colours_stay(pix_fmt: str, matrix: int, value_range: int, most: float, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
+        stream.height, stream.width, stream.pix_fmt = 96, 128, pix_fmt
+        stream.codec_context.colorspace, stream.codec_context.color_range = matrix, value_range
+        for image in moving_frames(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    transcode(path, tmp_path / "new.mp4", Transcoding(crf=4))
+    difference = decode_video(path).astype(float) - decode_video(tmp_path / "new.mp4")
+    assert np.abs(difference.mean(axis=(0, 1, 2))).max() < most
+    assert np.square(difference).mean() < 120  # most of it at the edge of the disc, where colours are halved
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_copies_are_upright(angle: int, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", moving_frames(12))
+    turned, new = remux(path, tmp_path / "turned.mp4", rotation=angle), tmp_path / "new.mp4"
+    how = Transcoding(short_side=64, crf=4)
+    transcode(turned, new, how)
+    before = np.stack([how.resized(frame) for frame in decode_video(turned)]).astype(float)
+    with av.open(str(new)) as container:
+        assert next(container.decode(video=0)).rotation == 0
+    assert np.square(before - decode_video(new)).mean() < 100
 
 
 def test_times_that_lie_are_not_believed(tmp_path: Path) -> None:
@@ -183,6 +216,26 @@ def test_mistakes_are_named(source: Path, tmp_path: Path) -> None:
     for wrong in ({"short_side": 8}, {"gop": 0}, {"crf": 52}):
         with pytest.raises(UserError, match=next(iter(wrong))):
             Transcoding(**wrong)
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    """The limit on a file's size stands in for a full disk: both refuse a write in the middle of a file."""
+    (tmp_path / "out").mkdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*c\.mp4: the file size limit is reached"):
+            transcode(source / "deep" / "er" / "c.mp4", tmp_path / "out" / "c.mp4", Transcoding())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.listdir(tmp_path / "out") == []
+
+
+def test_an_unwritable_target_is_named(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for target in (tmp_path / "file", tmp_path / "file" / "deep"):
+        with pytest.raises(UserError, match=f"cannot write {target}"):
+            transcode_folder(source, target, Transcoding())
 
 
 def test_a_broken_video_leaves_nothing(source: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from experiments.encoders import PixelEncoder
+from experiments.evaluation.encoders import PixelEncoder
 
 
 def test_tokens_are_tubelets_in_raster_order() -> None:

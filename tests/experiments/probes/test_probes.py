@@ -10,61 +10,63 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from experiments.features import Features, extract
-from experiments.probes import PROTOCOLS, ProbeProtocol, classification_metrics, evaluate, fit_probe, protocol
+from experiments.evaluation.encoded import Encoded
+from experiments.evaluation.sources import TokenSource, memory_source
+from experiments.probes import PROTOCOLS, ProbeProtocol, evaluate, fit_probe, protocol
 from experiments.probes.attentive import AttentiveSettings, member_optimizer
+from experiments.probes.labelled import Labelled
 from experiments.probes.linear import LinearSettings, fit_linear
 from vjepa.errors import UserError
 from vjepa.nn.attentive import AttentiveProbes
 
 COLOUR, ORDER, NOISE = range(3)
+CPU = torch.device("cpu")
 QUICK = ProbeProtocol("attentive", AttentiveSettings(learning_rates=(1e-3, 3e-3), weight_decays=(0.05,), num_steps=40))
 
 
-@pytest.fixture(scope="module")
-def splits(fake_data: Any, pixel_encoder: Any) -> dict[str, Features]:
-    return {
-        split: extract(pixel_encoder, dataset, range(len(dataset)), progress=False)
-        for split, dataset in fake_data.splits.items()
-    }
+def labelled(tokens: torch.Tensor, labels: torch.Tensor) -> Labelled:
+    return Labelled(memory_source(tokens, labels[:, None]), labels)
 
 
-def top1(splits: dict[str, Features], probe: ProbeProtocol, column: int, num_classes: int) -> float:
+def encoded(source: TokenSource) -> Encoded:
+    return Encoded(source.batch(slice(None)).float())
+
+
+def top1(splits: dict[str, TokenSource], probe: ProbeProtocol, column: int, num_classes: int) -> float:
     fitted = fit_probe(probe, splits["train"], splits["val"], column, num_classes)
     return evaluate(fitted, splits["test"])["top1"]
 
 
-def chance_limit(splits: dict[str, Features], column: int) -> float:
+def chance_limit(splits: dict[str, TokenSource], column: int) -> float:
     """Accuracy that a coin would exceed once in ten thousand times."""
     n = len(splits["test"].of_task(column))
     return 0.5 + 3.7 * 0.5 / n**0.5
 
 
 @pytest.mark.parametrize("probe", [PROTOCOLS["linear_time"], PROTOCOLS["linear_mean"], QUICK], ids=lambda p: p.name)
-def test_every_probe_sees_colour(splits: dict[str, Features], probe: ProbeProtocol) -> None:
+def test_every_probe_sees_colour(splits: dict[str, TokenSource], probe: ProbeProtocol) -> None:
     assert top1(splits, probe, COLOUR, 3) > 0.95
 
 
-def test_only_the_time_resolved_probe_sees_order(splits: dict[str, Features]) -> None:
+def test_only_the_time_resolved_probe_sees_order(splits: dict[str, TokenSource]) -> None:
     assert top1(splits, PROTOCOLS["linear_time"], ORDER, 2) > 0.95
     # A mean has no order, and tokens of pixels carry no position: attention sees a set.
     assert top1(splits, PROTOCOLS["linear_mean"], ORDER, 2) < chance_limit(splits, ORDER)
     assert top1(splits, QUICK, ORDER, 2) < chance_limit(splits, ORDER)
 
 
-def test_no_probe_sees_labels_that_are_noise(splits: dict[str, Features]) -> None:
+def test_no_probe_sees_labels_that_are_noise(splits: dict[str, TokenSource]) -> None:
     for probe in (PROTOCOLS["linear_time"], QUICK):
         assert top1(splits, probe, NOISE, 2) < chance_limit(splits, NOISE)
 
 
-def test_only_labelled_clips_are_used(splits: dict[str, Features]) -> None:
+def test_only_labelled_clips_are_used(splits: dict[str, TokenSource]) -> None:
     fitted = fit_probe(PROTOCOLS["linear_time"], splits["train"], splits["val"], ORDER, 2)
     assert (fitted.num_train, fitted.num_val) == (256, 128)
     scrambled = {
-        name: Features(
-            torch.where((part.labels[:, ORDER] < 0)[:, None, None, None], torch.nan, part.tokens),
+        name: memory_source(
+            torch.where((part.labels[:, ORDER] < 0)[:, None, None, None], torch.nan, part.batch(slice(None))),
             part.labels,
-            part.index,
         )
         for name, part in splits.items()
     }
@@ -73,24 +75,25 @@ def test_only_labelled_clips_are_used(splits: dict[str, Features]) -> None:
 
 
 @pytest.mark.parametrize("probe", [PROTOCOLS["linear_time"], QUICK], ids=lambda p: p.name)
-def test_fits_repeat_and_leave_the_global_generator_alone(splits: dict[str, Features], probe: ProbeProtocol) -> None:
+def test_fits_repeat_and_leave_the_global_generator_alone(splits: dict[str, TokenSource], probe: ProbeProtocol) -> None:
     before = torch.get_rng_state()
     logits = []
     for seed in (1, 2):
         torch.manual_seed(seed)
         fitted = fit_probe(probe, splits["train"], splits["val"], COLOUR, 3)
-        logits.append(fitted.logits(splits["test"].tokens))
+        logits.append(fitted.logits(encoded(splits["test"])))
     torch.set_rng_state(before)
     fit_probe(probe, splits["train"], splits["val"], COLOUR, 3)
     assert torch.equal(before, torch.get_rng_state())
     assert torch.equal(*logits)
 
 
-def test_features_may_come_from_inference_mode(splits: dict[str, Features]) -> None:
+def test_features_and_fits_may_be_made_in_inference_mode(splits: dict[str, TokenSource]) -> None:
     with torch.inference_mode():
-        frozen = {name: Features(part.tokens + 0, part.labels + 0, part.index) for name, part in splits.items()}
-    for probe in (PROTOCOLS["linear_mean"], QUICK):
-        assert top1(frozen, probe, COLOUR, 3) > 0.95
+        frozen = {name: memory_source(part.batch(slice(None)) + 0, part.labels + 0) for name, part in splits.items()}
+        for probe in (PROTOCOLS["linear_mean"], QUICK):
+            assert top1(frozen, probe, COLOUR, 3) > 0.95
+    assert top1(frozen, QUICK, COLOUR, 3) > 0.95
 
 
 def test_settings_are_chosen_on_validation_alone() -> None:
@@ -101,7 +104,7 @@ def test_settings_are_chosen_on_validation_alone() -> None:
     settings = LinearSettings(strengths=(1.0, 0.1, 0.01))
     # Equal accuracy at every strength: the strongest wins, on right labels as on wrong ones.
     for val_labels in (labels, flipped):
-        assert fit_linear(settings, (clean, labels), (clean, val_labels), 2).strength == 1.0
+        assert fit_linear(settings, labelled(clean, labels), labelled(clean, val_labels), 2, CPU).strength == 1.0
 
 
 def test_a_weaker_penalty_is_chosen_when_validation_asks_for_it() -> None:
@@ -114,9 +117,10 @@ def test_a_weaker_penalty_is_chosen_when_validation_asks_for_it() -> None:
     tokens = torch.stack([common + signal, common - signal, decoy], dim=1)[:, None, None]
     probe = fit_linear(
         LinearSettings(strengths=(10.0, 1e-5), max_iterations=300),
-        (tokens[:200], labels[:200]),
-        (tokens[200:], labels[200:]),
+        labelled(tokens[:200], labels[:200]),
+        labelled(tokens[200:], labels[200:]),
         2,
+        CPU,
     )
     assert probe.strength == 1e-5
 
@@ -128,10 +132,10 @@ def test_the_linear_probe_is_logistic_regression() -> None:
     strength = 0.02
     settings = LinearSettings(strengths=(strength,), max_iterations=500, tolerance=1e-7)
     tokens = features[:, None, None]
-    probe = fit_linear(settings, (tokens, labels), (tokens, labels), 3)
+    probe = fit_linear(settings, labelled(tokens, labels), labelled(tokens, labels), 3, CPU)
     standard = ((features - features.mean(0)) / features.std(0, correction=0)).numpy()
     oracle = LogisticRegression(C=1 / (strength * 200), tol=1e-8, max_iter=1000).fit(standard, labels.numpy())
-    ours = probe.logits(tokens).softmax(1).numpy()
+    ours = probe.logits(Encoded(tokens)).softmax(1).numpy()
     assert np.abs(ours - oracle.predict_proba(standard)).max() < 1e-3
 
 
@@ -140,9 +144,9 @@ def test_dead_features_do_no_harm() -> None:
     tokens = torch.stack([(2.0 * labels - 1), torch.full((60,), 7.0)], dim=1)[:, None, None]
     moved = tokens.clone()
     moved[..., 1] = 7.5
-    probe = fit_linear(LinearSettings(), (tokens, labels), (tokens, labels), 2)
-    assert torch.isfinite(probe.logits(tokens)).all()
-    assert torch.equal(probe.logits(moved).argmax(1), labels)
+    probe = fit_linear(LinearSettings(), labelled(tokens, labels), labelled(tokens, labels), 2, CPU)
+    assert torch.isfinite(probe.logits(Encoded(tokens))).all()
+    assert torch.equal(probe.logits(Encoded(moved)).argmax(1), labels)
 
 
 def test_members_train_as_they_would_alone() -> None:
@@ -172,10 +176,10 @@ def test_members_train_as_they_would_alone() -> None:
             assert torch.allclose(ours[index], theirs[0], atol=1e-5)
 
 
-def test_the_best_member_on_validation_is_kept(splits: dict[str, Features]) -> None:
+def test_the_best_member_on_validation_is_kept(splits: dict[str, TokenSource]) -> None:
     settings = AttentiveSettings(learning_rates=(1e-7, 3e-3), weight_decays=(0.05,), num_steps=40)
     fitted = fit_probe(ProbeProtocol("attentive", settings), splits["train"], splits["val"], COLOUR, 3)
-    assert fitted.probe.choice == "learning rate 0.003, weight decay 0.05"
+    assert fitted.choice == "learning rate 0.003, weight decay 0.05"
     assert fitted.val_top1 > 0.95
 
 
@@ -195,9 +199,9 @@ def test_an_unknown_protocol_suggests_the_nearest() -> None:
         protocol("linear_tine")
 
 
-def test_missing_labels_and_wrong_classes_are_refused(splits: dict[str, Features]) -> None:
+def test_missing_labels_and_wrong_classes_are_refused(splits: dict[str, TokenSource]) -> None:
     train = splits["train"]
-    unlabelled = Features(train.tokens, torch.full_like(train.labels, -1), train.index)
+    unlabelled = dataclasses.replace(train, labels=torch.full_like(train.labels, -1))
     with pytest.raises(UserError, match=r"no train clip has a label for task column 1"):
         fit_probe(PROTOCOLS["linear_time"], unlabelled, splits["val"], ORDER, 2)
     with pytest.raises(UserError, match=r"label 2 in task column 0, but the task has 2 classes"):
@@ -208,32 +212,3 @@ def test_missing_labels_and_wrong_classes_are_refused(splits: dict[str, Features
 def test_impossible_settings_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"pooling|strengths"):
         LinearSettings(**change)
-
-
-def test_metrics_of_a_known_table() -> None:
-    logits = torch.log(torch.tensor([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8], [0.9, 0.1]]))
-    metrics = classification_metrics(logits, torch.tensor([0, 0, 1, 1]))
-    assert metrics["top1"] == pytest.approx(0.75)
-    assert metrics["macro_accuracy"] == pytest.approx(0.75)
-    assert metrics["log_loss"] == pytest.approx(-np.log([0.7, 0.6, 0.8, 0.1]).mean())
-    # Four confidences in four bins: |1-.7| + |1-.6| + |1-.8| + |0-.9|, a quarter each.
-    assert metrics["ece"] == pytest.approx((0.3 + 0.4 + 0.2 + 0.9) / 4, abs=1e-5)
-    assert metrics["majority_rate"] == 0.5
-    assert metrics["top_prediction_share"] == 0.75
-    assert metrics["prediction_entropy"] == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)))
-    assert metrics["constant_predictor"] == 0
-
-
-def test_a_constant_predictor_is_flagged() -> None:
-    logits = torch.zeros(200, 4)
-    logits[:, 2] = 1
-    metrics = classification_metrics(logits, torch.arange(200) % 4)
-    assert metrics["constant_predictor"] == 1
-    assert metrics["top_prediction_share"] == 1
-    assert metrics["prediction_entropy"] == 0
-    assert metrics["top1"] == metrics["majority_rate"] == 0.25
-
-
-def test_classes_that_do_not_occur_leave_macro_accuracy_alone() -> None:
-    logits = torch.eye(5)[torch.tensor([0, 0, 1])]
-    assert classification_metrics(logits, torch.tensor([0, 0, 1]))["macro_accuracy"] == 1

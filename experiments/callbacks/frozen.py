@@ -1,0 +1,202 @@
+"""Frozen evaluation as callbacks: probes while a run trains, robustness where it is tested.
+
+Each is on or off by its key in a configuration file. Those that are on share one pass over the test clips, in which
+every clip is decoded once, whatever is asked of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from experiments.evaluation.analysis import Analysis
+from experiments.evaluation.classification import CorruptionRobustness as CorruptionAnalysis
+from experiments.evaluation.order import OrderSensitivity as OrderAnalysis
+from experiments.evaluation.plan import EvaluationPlan
+from experiments.evaluation.quiet_rng import preserved_rng
+from experiments.evaluation.ranks import Ranks
+from experiments.evaluation.stability import RepresentationStability as StabilityAnalysis
+from experiments.evaluation.subspaces import SubspaceRobustness as SubspaceAnalysis
+from vjepa.errors import UserError
+from vjepa.module import VideoJEPA
+
+SUBSPACES = ("levels", "within_level.app", "within_level.dyn", "by_level.app", "by_level.dyn")
+"""Views that are probed beside the whole where subspaces are asked for."""
+
+
+def ranks_of(trainer: Trainer) -> Ranks:
+    """The processes of a trainer."""
+    return Ranks(trainer.global_rank, trainer.world_size, trainer.strategy.barrier)
+
+
+class EvaluationCallback(Callback):
+    """One analysis of the test clips when ``vjepa test`` ends.
+
+    The first of these callbacks that is on starts the evaluation for all that are on. Sanity checks and validation
+    start nothing, and the global random states are left as they were.
+
+    Args:
+        enabled: whether it is on.
+    """
+
+    def __init__(self, enabled: bool = False) -> None:
+        self.enabled = enabled
+
+    def analysis(self, plan: EvaluationPlan) -> Analysis | None:
+        """What is asked; None for probes alone."""
+        return None
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Evaluate, if this is the callback that starts it."""
+        on = [one for one in trainer.callbacks if isinstance(one, EvaluationCallback) and one.enabled]  # type: ignore[attr-defined]
+        if on and on[0] is self:
+            probe = next((one for one in trainer.callbacks if isinstance(one, FrozenProbe)), None)  # type: ignore[attr-defined]
+            _evaluate(trainer, pl_module, on, probe or FrozenProbe())
+
+
+class CorruptionRobustness(EvaluationCallback):
+    """Accuracy of clean-fitted probes on damaged test clips: mPC, rPC, flips and the rest of ``rob-v1``.
+
+    Args:
+        enabled: whether it is on.
+        profile: smoke, core, full, images, mini_ssv2_c, ssv2_p or imagenet_c.
+    """
+
+    def __init__(self, enabled: bool = False, profile: str = "core") -> None:
+        super().__init__(enabled)
+        self.profile = profile
+
+    def analysis(self, plan: EvaluationPlan) -> Analysis:
+        """Accuracy under corruption."""
+        return CorruptionAnalysis(self.profile, options=plan.options)
+
+
+class RepresentationStability(EvaluationCallback):
+    """How far corruptions move the representation, without labels.
+
+    Args:
+        enabled: whether it is on.
+        profile: as in ``CorruptionRobustness``.
+    """
+
+    def __init__(self, enabled: bool = False, profile: str = "core") -> None:
+        super().__init__(enabled)
+        self.profile = profile
+
+    def analysis(self, plan: EvaluationPlan) -> Analysis:
+        """Label-free stability."""
+        return StabilityAnalysis(self.profile, options=plan.options)
+
+
+class OrderSensitivity(EvaluationCallback):
+    """What probes lose when the order of frames is changed; kept out of every mean over corruptions.
+
+    Args:
+        enabled: whether it is on.
+    """
+
+    def analysis(self, plan: EvaluationPlan) -> Analysis:
+        """Order probes."""
+        return OrderAnalysis(plan.options)
+
+
+class SubspaceRobustness(EvaluationCallback):
+    """Robustness of z_app and z_dyn beside their null controls: selectivity, dissociation, swaps.
+
+    Args:
+        enabled: whether it is on.
+        profile: as in ``CorruptionRobustness``.
+        num_splits: random divisions behind the p-value of the selectivity index.
+    """
+
+    def __init__(self, enabled: bool = False, profile: str = "core", num_splits: int = 100) -> None:
+        super().__init__(enabled)
+        self.profile, self.num_splits = profile, num_splits
+
+    def analysis(self, plan: EvaluationPlan) -> Analysis:
+        """Subspaces under corruption."""
+        return SubspaceAnalysis(self.profile, self.num_splits, options=plan.options)
+
+
+class FrozenProbe(EvaluationCallback):
+    """Probes on frozen features: on validation clips every n steps of training, and on test clips in ``vjepa test``.
+
+    While training, features of fixed subsets of train and validation clips go through the weights that evaluation
+    reads; processes share the clips and fit the same probe. Logs ``probe/<benchmark>/<probe>/top1`` and appends rows of
+    split ``val`` to the run's results. Nothing of it reaches the model.
+
+    Args:
+        enabled: probe in ``vjepa test`` even where no other evaluation is on.
+        every_n_steps: optimizer steps between probes of a training run; 0 probes never.
+        online_probes: protocols of those.
+        online_train, online_val: clips that they are fitted on and judged by.
+        probes, subspace_probes: protocols of the test, on the whole representation and on subspaces.
+        num_train, num_val, num_test: most clips of the test; null takes all.
+        controls: judge the random initialisation and raw pixels beside the run.
+        benchmarks: options of each benchmark by name, for example ``{ssv2: {}}``; null is the data of the run.
+        cache: folder of cached features; null is a folder of the cache of this machine.
+    """
+
+    def __init__(
+        self,
+        enabled: bool = False,
+        every_n_steps: int = 0,
+        online_probes: tuple[str, ...] = ("linear_time",),
+        online_train: int = 2048,
+        online_val: int = 1024,
+        probes: tuple[str, ...] = ("linear_time", "attentive"),
+        subspace_probes: tuple[str, ...] = ("linear_time",),
+        num_train: int | None = None,
+        num_val: int | None = None,
+        num_test: int | None = None,
+        controls: bool = True,
+        benchmarks: dict[str, dict[str, Any]] | None = None,
+        cache: str | None = None,
+    ) -> None:
+        super().__init__(enabled)
+        if every_n_steps < 0:
+            raise UserError(f"probe.every_n_steps {every_n_steps}: expected 0 (never) or more")
+        self.every_n_steps = every_n_steps
+        self.online = EvaluationPlan(online_probes, num_train=online_train, num_val=online_val)
+        self.plan = EvaluationPlan(
+            probes, subspace_probes=subspace_probes, num_train=num_train, num_val=num_val, num_test=num_test
+        )
+        self.controls, self.benchmarks, self.cache = controls, benchmarks, cache
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Probe after every n-th optimizer step."""
+        ends_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if not (self.every_n_steps and ends_step and trainer.global_step % self.every_n_steps == 0):
+            return
+        assert isinstance(pl_module, VideoJEPA)
+        from experiments.evaluation.online import probe_online
+
+        with preserved_rng():
+            values = probe_online(trainer, pl_module, self.online, ranks_of(trainer))
+        pl_module.log_dict(values, rank_zero_only=False)
+
+
+def _evaluate(
+    trainer: Trainer, pl_module: LightningModule, on: Sequence[EvaluationCallback], probe: FrozenProbe
+) -> None:
+    from experiments.evaluation.runs import evaluate_tested
+
+    asks_subspaces = any(isinstance(one, SubspaceRobustness) for one in on)
+    plan = replace(probe.plan, subspaces=SUBSPACES if asks_subspaces else ())
+    assert isinstance(pl_module, VideoJEPA)
+    with preserved_rng():
+        evaluate_tested(
+            trainer,
+            pl_module,
+            plan,
+            [analysis for one in on if (analysis := one.analysis(plan)) is not None],
+            probe.benchmarks,
+            controls=probe.controls,
+            cache=probe.cache,
+            ranks=ranks_of(trainer),
+        )

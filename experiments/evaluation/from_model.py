@@ -1,0 +1,79 @@
+"""From a model to what is evaluated of it: its weights under test, and the controls that learned nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from experiments.evaluation.encoders import PixelEncoder
+from experiments.evaluation.subjects import Subject
+from experiments.evaluation.views import ALL, level_views
+from experiments.results import RANDOM_INIT, RowStamp
+from vjepa.metrics import predictor_surprise
+from vjepa.module import VideoJEPA
+from vjepa.storage import digest, digest_json
+from vjepa.targets import Weights
+
+NUM_RANDOM = 3
+"""Random divisions whose halves can be probed."""
+
+
+def model_subject(model: VideoJEPA, stamp: RowStamp, label: str, weights: Weights | None = None) -> Subject:
+    """The encoder of a model, all levels of it.
+
+    Args:
+        model: trained, in evaluation mode.
+        stamp: identity; its ``weights`` are set here.
+        label: in messages and figures.
+        weights: ``teacher``, ``online`` or ``init``; None: those that the run's reading evaluates.
+
+    Raises:
+        UserError: the model has no such weights.
+    """
+    chosen = weights or model.evaluated_weights
+    encoder = model.frozen(chosen, all_levels=True)
+    views = level_views(encoder.encoder.preset.width, model.layout.app_ratio, NUM_RANDOM)
+    options = [model.image_mode, model.image_frames, encoder.encoder.patch, encoder.encoder.tubelet]
+    return Subject(
+        label,
+        encoder,
+        replace(stamp, weights=chosen),
+        digest_json([weights_digest(encoder), options]),
+        views,
+        None if chosen == "init" else _surprise_of(model),
+    )
+
+
+def init_control(model: VideoJEPA, stamp: RowStamp, label: str = "random init") -> Subject:
+    """The same encoder before training, as the control of every variant of its seed."""
+    control = replace(stamp, variant=RANDOM_INIT, reading="none", layout="whole", step=0, weights="init")
+    return replace(model_subject(model, control, label, "init"), surprise=None)
+
+
+def pixel_control(model: VideoJEPA, stamp: RowStamp, label: str = "pixels") -> Subject:
+    """Raw pixels, cut as the model cuts them."""
+    pixels = PixelEncoder(model.encoder.patch, model.encoder.tubelet)
+    identity = replace(stamp, step=0, weights="pixels")
+    return Subject(label, pixels, identity, digest_json(["pixels", pixels.patch, pixels.tubelet]), (ALL,))
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Digest of all weights, in the order of their names."""
+    parts = [
+        f"{name} {digest(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())}"
+        for name, value in sorted(module.state_dict().items())
+    ]
+    return digest_json(parts)
+
+
+def _surprise_of(model: VideoJEPA) -> Callable[[Tensor, int], Tensor]:
+    @torch.inference_mode()
+    def surprise(frames: Tensor, number: int) -> Tensor:
+        latents = model.latents(frames.to(model.device), step=number, held_out=True)
+        targets = [latents.target_tokens(mask) for mask in range(len(latents.masks))]
+        return predictor_surprise(latents.predicted, targets, model.loss_exponent).float().cpu()
+
+    return surprise

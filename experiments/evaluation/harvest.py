@@ -1,0 +1,204 @@
+"""Shows test clips to every subject under every condition, and keeps what probes and analyses say of each clip.
+
+Clips go chunk by chunk: each is decoded once, damaged once for each condition, and encoded once for each subject and
+condition. A finished chunk is a file, so an evaluation that was broken off goes on where it was, and several processes
+share the chunks; which clips make a chunk depends on neither, so nor does any number.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from data_modules.clips.broken import BrokenFile
+from data_modules.clips.datasets import ClipDataset
+from data_modules.generated.workers import available_cores
+from experiments.evaluation.analysis import MEAN, SURPRISE, Analysis, Arrays, Found, logits_key
+from experiments.evaluation.conditions import CLEAN, Condition
+from experiments.evaluation.encoded import Encoded, Pooled, encode
+from experiments.evaluation.ranks import ALONE, Ranks
+from experiments.evaluation.shown import Shown, read_shown
+from experiments.evaluation.subjects import Subject
+from experiments.probes import FittedProbe
+from vjepa.errors import UserError
+from vjepa.storage import atomic_path
+
+CHUNK_CLIPS = 32
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A subject with the probes that were fitted on its clean features."""
+
+    subject: Subject
+    probes: tuple[FittedProbe, ...]
+
+
+def all_conditions(analyses: Sequence[Analysis]) -> tuple[Condition, ...]:
+    """Clean, then every condition of any analysis once, in their order."""
+    return tuple(dict.fromkeys(chain([CLEAN], *(analysis.conditions for analysis in analyses))))
+
+
+def harvest(
+    participants: Sequence[Participant],
+    analyses: Sequence[Analysis],
+    dataset: ClipDataset,
+    indices: Tensor,
+    folder: Path,
+    *,
+    data_name: str,
+    chunk_clips: int = CHUNK_CLIPS,
+    ranks: Ranks = ALONE,
+    progress: bool = True,
+) -> dict[str, Found]:
+    """Collect everything about every subject.
+
+    Args:
+        participants: one or more, of different labels.
+        analyses: their conditions are shown, their numbers collected.
+        dataset: the split to show.
+        indices: (n,) positions in it.
+        folder: of finished chunks; whoever names it makes sure that it belongs to exactly these inputs.
+        data_name: key of the random draws of corruptions.
+        chunk_clips: clips decoded, damaged and encoded at a time, >= 1.
+        ranks: processes that share the work.
+        progress: show a bar in clips.
+
+    Returns:
+        By label, the same in every process.
+
+    Raises:
+        UserError: no clip can be read, a subject returns tokens that are not finite, or ``folder`` cannot be written.
+    """
+    chunks = list(indices.split(chunk_clips))
+    conditions = all_conditions(analyses)
+    own = [number for number in range(len(chunks)) if number % ranks.world == ranks.rank]
+    missing = [number for number in own if _load(_path(folder, number)) is None]
+    done = sum(len(chunks[number]) for number in own) - sum(len(chunks[number]) for number in missing)
+    total = sum(len(chunks[number]) for number in own)
+    title = f"{dataset.split}: {len(conditions)} condition{'s' * (len(conditions) > 1)}"
+    with tqdm(total=total, initial=done, desc=title, unit="clip", disable=not progress, leave=False) as bar:
+        threads = max(1, available_cores() // ranks.world)
+        for number, shown in read_shown(dataset, chunks, missing, conditions, data_name, threads):
+            clip = shown.clip
+            collected = _collect(participants, analyses, conditions, shown, number) if len(clip) else {}
+            broken = [tuple(file) for file in _broken(dataset, chunks[number])]
+            chunk = {"index": clip.index, "labels": clip.labels, "broken": broken, "arrays": collected}
+            with atomic_path(_path(folder, number)) as temporary:
+                torch.save(chunk, temporary)
+            bar.update(len(chunks[number]))
+    ranks.barrier()
+    return _merge(participants, conditions, dataset, indices, folder, len(chunks), data_name)
+
+
+def forget(folder: Path) -> None:
+    """Remove the chunks of a finished evaluation."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"chunk{number:05d}.pt"
+
+
+def _broken(dataset: ClipDataset, indices: Tensor) -> list[BrokenFile]:
+    names = [dataset.video_ids[position] for position in indices.tolist()]
+    return [dataset.broken.found[name] for name in names if dataset.broken.is_left_out(name)]
+
+
+def _collect(
+    participants: Sequence[Participant],
+    analyses: Sequence[Analysis],
+    conditions: Sequence[Condition],
+    shown: Shown,
+    number: int,
+) -> dict[str, dict[Condition, dict[str, Tensor]]]:
+    """Arrays of one chunk by label and condition."""
+    keeps_mean = any(analysis.needs_mean for analysis in analyses)
+    asks_predictor = any(analysis.needs_surprise for analysis in analyses)
+    found: dict[str, dict[Condition, dict[str, Tensor]]] = {who.subject.label: {} for who in participants}
+    clean: dict[str, Encoded] = {}
+    for condition in conditions:
+        frames = shown.under(condition)
+        for who in participants:
+            label = who.subject.label
+            seen = encode(who.subject.encoder, frames)
+            if not bool(torch.isfinite(seen.time).all()):
+                raise UserError(f"{label}: the encoder returned infinite or NaN tokens; it has diverged")
+            if condition == CLEAN:
+                # Tokens of a large model would fill the memory; analyses compare means over space.
+                clean[label] = Pooled(seen.time)
+            arrays = {logits_key(number): said for number, said in enumerate(_logits(who, seen))}
+            if keeps_mean:
+                arrays[MEAN] = seen.mean.half()
+            if asks_predictor and who.subject.surprise is not None:
+                arrays[SURPRISE] = who.subject.surprise(frames, number)
+            for analysis in analyses:
+                if condition == CLEAN or condition in analysis.conditions:
+                    extra = analysis.collect(who.subject, who.probes, clean[label], condition, seen)
+                    arrays |= {f"{analysis.name}/{name}": value for name, value in extra.items()}
+            found[label][condition] = {name: value.detach().cpu().clone() for name, value in arrays.items()}
+    return found
+
+
+def _logits(who: Participant, seen: Encoded) -> list[Tensor]:
+    views = {view.name: view for view in who.subject.views}
+    parts = {name: seen.part(views[name]) for name in {probe.view for probe in who.probes}}
+    return [probe.logits(parts[probe.view]) for probe in who.probes]
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    """A chunk, or None if there is none that can be read."""
+    try:
+        chunk: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except (OSError, EOFError, RuntimeError, UnpicklingError):
+        return None
+    return chunk
+
+
+def _merge(
+    participants: Sequence[Participant],
+    conditions: Sequence[Condition],
+    dataset: ClipDataset,
+    indices: Tensor,
+    folder: Path,
+    num_chunks: int,
+    data_name: str,
+) -> dict[str, Found]:
+    chunks = []
+    for number in range(num_chunks):
+        chunk = _load(_path(folder, number))
+        if chunk is None:
+            raise UserError(
+                f"{_path(folder, number)} is missing or torn: all processes of an evaluation need the same folder; "
+                "repeat the command, which goes on with what is finished"
+            )
+        chunks.append(chunk)
+    for chunk in chunks:
+        for file in chunk["broken"]:
+            dataset.broken.note(BrokenFile(*file))
+    full = [chunk for chunk in chunks if len(chunk["index"])]
+    if not full:
+        raise UserError(f"{dataset.split}: all {len(indices)} clips are broken; check the data root and the files")
+    index, labels = (torch.cat([chunk[name] for chunk in full]) for name in ("index", "labels"))
+    excluded = indices[~torch.isin(indices, index)]
+    found = {}
+    for who in participants:
+        label = who.subject.label
+        arrays: Mapping[Condition, Arrays] = {
+            condition: {
+                name: torch.cat([chunk["arrays"][label][condition][name] for chunk in full])
+                for name in full[0]["arrays"][label][condition]
+            }
+            for condition in conditions
+        }
+        found[label] = Found(data_name, dataset, labels, index, excluded, arrays)
+    return found

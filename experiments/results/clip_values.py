@@ -1,0 +1,92 @@
+"""One measured number for each clip, as Parquet: what per-clip statistics of label-free metrics are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.results.rows import RowStamp
+from vjepa.errors import UserError
+from vjepa.storage import atomic_path
+
+_IDENTITY = ("benchmark", "subspace", "metric", "corruption", "severity")
+
+
+@dataclass(frozen=True)
+class ClipValues:
+    """A metric of one subspace of one encoder under one condition, clip by clip.
+
+    Args:
+        stamp: the encoder.
+        benchmark: name of the data set.
+        subspace, metric, corruption, severity: as in ``Row``.
+        index: (n,) int64 positions in the split.
+        video_ids: n names.
+        values: (n,) float32.
+    """
+
+    stamp: RowStamp
+    benchmark: str
+    subspace: str
+    metric: str
+    corruption: str
+    severity: int
+    index: np.ndarray
+    video_ids: tuple[str, ...]
+    values: np.ndarray
+
+
+def write_clip_values(path: Path, blocks: Sequence[ClipValues]) -> None:
+    """Write blocks, one row group each, the whole file or nothing; no blocks, no file."""
+    if not blocks:
+        return
+    with atomic_path(path) as temporary:
+        schema = _table(blocks[0]).schema
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for block in blocks:
+                writer.write_table(_table(block), row_group_size=max(1, len(block.video_ids)))
+
+
+def read_clip_values(path: Path) -> list[ClipValues]:
+    """Read what ``write_clip_values`` wrote.
+
+    Raises:
+        UserError: the file is missing or no such Parquet file.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            return [_block(file.read_row_group(group)) for group in range(file.num_row_groups)]
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise UserError(f"cannot read {path}: {error}; run the evaluation again") from error
+
+
+def _table(block: ClipValues) -> pa.Table:
+    n = len(block.video_ids)
+    constants: dict[str, Any] = {**asdict(block.stamp), **{name: getattr(block, name) for name in _IDENTITY}}
+    columns = {
+        name: pa.array([value] * n, pa.int64() if isinstance(value, int) else pa.string())
+        for name, value in constants.items()
+    }
+    columns["index"] = pa.array(block.index, pa.int64())
+    columns["video_id"] = pa.array(block.video_ids, pa.string())
+    columns["value"] = pa.array(block.values, pa.float32())
+    return pa.table(columns)
+
+
+def _block(table: pa.Table) -> ClipValues:
+    def first(name: str) -> Any:
+        return table.column(name)[0].as_py()
+
+    return ClipValues(
+        stamp=RowStamp(**{name: first(name) for name in RowStamp.__dataclass_fields__}),
+        **{name: first(name) for name in _IDENTITY},
+        index=np.asarray(table.column("index").to_numpy()),
+        video_ids=tuple(table.column("video_id").to_pylist()),
+        values=np.asarray(table.column("value").to_numpy()),
+    )

@@ -1,0 +1,110 @@
+"""What a probe said about each clip, as Parquet: statistics that are paired by clip are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.results.rows import RowStamp
+from vjepa.errors import UserError
+from vjepa.storage import atomic_path
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one probe on one encoder said about each clip under one condition.
+
+    Args:
+        stamp: the encoder.
+        benchmark, probe, subspace, corruption, severity: as in ``Row``.
+        index: (n,) int64 positions in the split.
+        video_ids: n names.
+        labels, predictions: (n,) int64 classes.
+        log_probs: (n,) float32, log-probability of the label.
+    """
+
+    stamp: RowStamp
+    benchmark: str
+    probe: str
+    subspace: str
+    corruption: str
+    severity: int
+    index: np.ndarray
+    video_ids: tuple[str, ...]
+    labels: np.ndarray
+    predictions: np.ndarray
+    log_probs: np.ndarray
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(n,) bool."""
+        return np.asarray(self.labels == self.predictions)
+
+
+_IDENTITY = tuple(item.name for item in fields(RowStamp))
+_CONDITION = ("benchmark", "probe", "subspace", "corruption", "severity")
+
+
+def _table(block: Predictions) -> pa.Table:
+    n = len(block.video_ids)
+    constants = {**asdict(block.stamp), **{name: getattr(block, name) for name in _CONDITION}}
+    columns: dict[str, Any] = {}
+    for name, value in constants.items():
+        if isinstance(value, int):
+            columns[name] = pa.array([value] * n, pa.int64())
+        else:
+            columns[name] = pa.array([value] * n, pa.string())
+    columns["index"] = pa.array(block.index, pa.int64())
+    columns["video_id"] = pa.array(block.video_ids, pa.string())
+    columns["label"] = pa.array(block.labels, pa.int64())
+    columns["prediction"] = pa.array(block.predictions, pa.int64())
+    columns["correct"] = pa.array(block.correct, pa.bool_())
+    columns["log_prob"] = pa.array(block.log_probs, pa.float32())
+    return pa.table(columns)
+
+
+def write_predictions(path: Path, blocks: Sequence[Predictions]) -> None:
+    """Write per-clip predictions to Parquet, one row group a block, the whole file or nothing."""
+    if not blocks:
+        raise ValueError("no predictions to write")
+    with atomic_path(path) as temporary:
+        schema = _table(blocks[0]).schema
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for block in blocks:
+                writer.write_table(_table(block), row_group_size=max(1, len(block.video_ids)))
+
+
+def read_predictions(path: Path) -> list[Predictions]:
+    """Read what ``write_predictions`` wrote.
+
+    Raises:
+        UserError: the file is missing or no such Parquet file.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            return [_block(file.read_row_group(group)) for group in range(file.num_row_groups)]
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise UserError(f"cannot read predictions {path}: {error}; run the evaluation again") from error
+
+
+def _block(table: pa.Table) -> Predictions:
+    constants = {name: table.column(name)[0].as_py() for name in (*_IDENTITY, *_CONDITION)}
+
+    def column(name: str) -> np.ndarray:
+        return np.asarray(table.column(name).to_numpy())
+
+    return Predictions(
+        stamp=RowStamp(**{name: constants[name] for name in _IDENTITY}),
+        **{name: constants[name] for name in _CONDITION},
+        index=column("index"),
+        video_ids=tuple(table.column("video_id").to_pylist()),
+        labels=column("label"),
+        predictions=column("prediction"),
+        log_probs=column("log_prob"),
+    )
