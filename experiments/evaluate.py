@@ -28,11 +28,11 @@ def robustness(words: Sequence[str]) -> int:
     parser.add_argument("--profile", default="core", help="smoke, core, full, images, mini_ssv2_c, ... (%(default)s)")
     parser.add_argument("--without", default="", help="comma-separated: stability, order, subspaces")
     known = parser.parse_args(list(words))
-    from experiments.evaluation.analysis import Analysis
-    from experiments.evaluation.classification import CorruptionRobustness
-    from experiments.evaluation.order import OrderSensitivity
-    from experiments.evaluation.stability import RepresentationStability
-    from experiments.evaluation.subspaces import SubspaceRobustness
+    from experiments.evaluation.analyses.base import Analysis
+    from experiments.evaluation.analyses.classification import CorruptionRobustness
+    from experiments.evaluation.analyses.order import OrderSensitivity
+    from experiments.evaluation.analyses.stability import RepresentationStability
+    from experiments.evaluation.analyses.subspaces import SubspaceRobustness
 
     options = _plan(known).options
     further: dict[str, Analysis] = {
@@ -73,7 +73,7 @@ def _parser(name: str, text: str) -> argparse.ArgumentParser:
 def _evaluate(known: argparse.Namespace, analyses: Sequence[Any]) -> int:
     import torch
 
-    from experiments.evaluation.outcome import show_outcome
+    from experiments.evaluation.presentation.outcome import show_outcome
     from experiments.evaluation.runs import evaluate_runs
     from experiments.runs import open_run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.evaluation.classification import CorruptionRobustness
+from experiments.evaluation.analyses.classification import CorruptionRobustness
 from experiments.evaluation.evaluate import evaluate
 from experiments.evaluation.from_model import init_control, model_subject, pixel_control
 from experiments.evaluation.plan import EvaluationPlan

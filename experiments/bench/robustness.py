@@ -19,8 +19,8 @@ from experiments.bench.timing import Measurement, interleaved, summarise, thread
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.encoded import encode
 from experiments.evaluation.encoders import FrozenEncoder
+from experiments.evaluation.features.reading import choose_indices
 from experiments.evaluation.harvest import CHUNK_CLIPS
-from experiments.evaluation.reading import choose_indices
 from experiments.evaluation.shown import Shown, acts_on_video, read_shown
 from vjepa.corruptions import profile
 from vjepa.errors import UserError

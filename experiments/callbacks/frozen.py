@@ -12,14 +12,14 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from experiments.evaluation.analysis import Analysis
-from experiments.evaluation.classification import CorruptionRobustness as CorruptionAnalysis
-from experiments.evaluation.order import OrderSensitivity as OrderAnalysis
+from experiments.evaluation.analyses.base import Analysis
+from experiments.evaluation.analyses.classification import CorruptionRobustness as CorruptionAnalysis
+from experiments.evaluation.analyses.order import OrderSensitivity as OrderAnalysis
+from experiments.evaluation.analyses.stability import RepresentationStability as StabilityAnalysis
+from experiments.evaluation.analyses.subspaces import SubspaceRobustness as SubspaceAnalysis
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.quiet_rng import preserved_rng
 from experiments.evaluation.ranks import Ranks
-from experiments.evaluation.stability import RepresentationStability as StabilityAnalysis
-from experiments.evaluation.subspaces import SubspaceRobustness as SubspaceAnalysis
 from vjepa.errors import UserError
 from vjepa.module import VideoJEPA
 

@@ -16,17 +16,17 @@ from tqdm import tqdm
 from data_modules.base import ClipDataModule
 from data_modules.clips.broken import BROKEN_FILE, write_broken
 from data_modules.clips.datasets import ClipDataset
-from experiments.evaluation.analysis import Analysis, Report
-from experiments.evaluation.cache import DataKey, FeatureCache, Say
-from experiments.evaluation.classification import CleanAnswers, CorruptionRobustness
+from experiments.evaluation.analyses.base import Analysis, Report
+from experiments.evaluation.analyses.classification import CleanAnswers, CorruptionRobustness
+from experiments.evaluation.analyses.rows import RowMaker, benchmark_names, num_labelled
+from experiments.evaluation.features.cache import DataKey, FeatureCache, Say
+from experiments.evaluation.features.reading import broken_files, choose_indices
+from experiments.evaluation.features.sources import make_source
+from experiments.evaluation.features.token_source import TokenSource
 from experiments.evaluation.harvest import Participant, forget, harvest
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.ranks import ALONE, Ranks
-from experiments.evaluation.reading import broken_files, choose_indices
-from experiments.evaluation.rows import RowMaker, benchmark_names, num_labelled
-from experiments.evaluation.sources import make_source
 from experiments.evaluation.subjects import Subject
-from experiments.evaluation.token_source import TokenSource
 from experiments.evaluation.views import View, named
 from experiments.probes import FittedProbe, fit_probe, load_probe, protocol, save_probe
 from experiments.results import Row, read_rows, write_clip_values, write_predictions, write_rows

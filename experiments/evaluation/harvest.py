@@ -22,7 +22,7 @@ from tqdm import tqdm
 from data_modules.clips.broken import BrokenFile
 from data_modules.clips.datasets import ClipDataset
 from data_modules.generated.workers import available_cores
-from experiments.evaluation.analysis import MEAN, SURPRISE, Analysis, Arrays, Found, logits_key
+from experiments.evaluation.analyses.base import MEAN, SURPRISE, Analysis, Arrays, Found, logits_key
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.encoded import Encoded, Pooled, encode
 from experiments.evaluation.ranks import ALONE, Ranks

@@ -7,13 +7,13 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from data_modules.base import ClipDataModule
-from experiments.evaluation.cache import DataKey, FeatureCache
+from experiments.evaluation.analyses.rows import RowMaker, benchmark_names, num_labelled
+from experiments.evaluation.features.cache import DataKey, FeatureCache
+from experiments.evaluation.features.reading import choose_indices
+from experiments.evaluation.features.sources import make_source
 from experiments.evaluation.from_model import model_subject
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.ranks import Ranks
-from experiments.evaluation.reading import choose_indices
-from experiments.evaluation.rows import RowMaker, benchmark_names, num_labelled
-from experiments.evaluation.sources import make_source
 from experiments.evaluation.views import named
 from experiments.load import pretraining_stamp
 from experiments.probes import fit_probe, protocol

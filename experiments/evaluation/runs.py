@@ -15,11 +15,11 @@ from torch.utils.tensorboard import SummaryWriter
 from data_modules.base import ClipDataModule
 from data_modules.generated.cache import cache_root
 from data_modules.named import make_data
-from experiments.evaluation.analysis import Analysis, Report
+from experiments.evaluation.analyses.base import Analysis, Report
 from experiments.evaluation.evaluate import evaluate
 from experiments.evaluation.from_model import init_control, model_subject, pixel_control
-from experiments.evaluation.outcome import log_outcome
 from experiments.evaluation.plan import EvaluationPlan
+from experiments.evaluation.presentation.outcome import log_outcome
 from experiments.evaluation.ranks import ALONE, Ranks
 from experiments.evaluation.subjects import Subject
 from experiments.load import load_data, load_model, pretraining_stamp

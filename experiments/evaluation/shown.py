@@ -16,7 +16,7 @@ from torch import Tensor
 from data_modules.clips.datasets import ClipDataset
 from data_modules.decode.frames import BrokenVideo
 from experiments.evaluation.conditions import CLEAN, Condition, show
-from experiments.evaluation.reading import read_chunks
+from experiments.evaluation.features.reading import read_chunks
 from vjepa.corruptions import corrupt_source, corruption
 from vjepa.latents import Clip
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from experiments.evaluation.encoded import Encoded
-from experiments.evaluation.token_source import TokenSource
+from experiments.evaluation.features.token_source import TokenSource
 from experiments.probes.attentive import AttentiveProbe, AttentiveSettings, fit_attentive
 from experiments.probes.knn import KnnProbe, KnnSettings, fit_knn
 from experiments.probes.labelled import Labelled, predict

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.evaluation.encoded import Encoded, Pooled
-from experiments.evaluation.token_source import TokenSource
+from experiments.evaluation.features.token_source import TokenSource
 
 Reads = Literal["tokens", "time", "mean"]
 """What a probe reads of a clip: all tokens, the means over space, or the mean over everything."""

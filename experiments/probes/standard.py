@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from experiments.evaluation.encoded import Pooled
-from experiments.evaluation.token_source import TokenSource
+from experiments.evaluation.features.token_source import TokenSource
 from experiments.probes.labelled import Reads, pool
 from vjepa.errors import UserError
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.evaluation.classification import CorruptionRobustness
+from experiments.evaluation.analyses.classification import CorruptionRobustness
 from experiments.evaluation.encoders import PixelEncoder
 from experiments.evaluation.evaluate import DONE, PREDICTIONS, RESULTS, evaluate
 from experiments.evaluation.plan import EvaluationPlan

@@ -16,14 +16,14 @@ from data_modules.clips.broken import read_broken
 from data_modules.clips.datasets import ClipDataset, Task
 from data_modules.clips.mapped import MappedClips, write_frames
 from data_modules.clips.videos import VideoDataset, VideoFile
-from experiments.evaluation.analysis import Analysis, Found, Report
+from experiments.evaluation.analyses.base import Analysis, Found, Report
 from experiments.evaluation.conditions import CLEAN, Condition, show
 from experiments.evaluation.encoded import encode
 from experiments.evaluation.harvest import Participant, harvest
 from experiments.evaluation.shown import Shown, acts_on_video, read_shown
 from experiments.evaluation.subjects import Subject
 from tests.data_modules.encoded import moving_frames, write_video
-from tests.experiments.evaluation.made import subject
+from tests.experiments.evaluation.analyses.made import subject
 from vjepa.corruptions import PROFILES, SourceClip, corrupt_source
 from vjepa.errors import UserError
 from vjepa.latents import Clip

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.evaluation.sources import TokenSource, memory_source
+from experiments.evaluation.features.sources import TokenSource, memory_source
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from data_modules.clips.datasets import ClipDataset
-from experiments.evaluation import token_source
-from experiments.evaluation.cache import DataKey, FeatureCache
 from experiments.evaluation.encoded import Encoded, Pooled
-from experiments.evaluation.sources import TokenSource, make_source, memory_source
+from experiments.evaluation.features import token_source
+from experiments.evaluation.features.cache import DataKey, FeatureCache
+from experiments.evaluation.features.sources import TokenSource, make_source, memory_source
 from experiments.evaluation.subjects import Subject
 from experiments.evaluation.views import ALL, View
 from experiments.probes import (

@@ -11,7 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from experiments.evaluation.encoded import Encoded
-from experiments.evaluation.sources import TokenSource, memory_source
+from experiments.evaluation.features.sources import TokenSource, memory_source
 from experiments.probes import PROTOCOLS, ProbeProtocol, evaluate, fit_probe, protocol
 from experiments.probes.attentive import AttentiveSettings, member_optimizer
 from experiments.probes.labelled import Labelled

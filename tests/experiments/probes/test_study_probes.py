@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from experiments.evaluation.encoded import Encoded
-from experiments.evaluation.sources import TokenSource, memory_source
+from experiments.evaluation.features.sources import TokenSource, memory_source
 from experiments.evaluation.views import View
 from experiments.probes import PROTOCOLS, ProbeProtocol, evaluate, fit_probe, study_protocol
 from experiments.probes.labelled import Labelled

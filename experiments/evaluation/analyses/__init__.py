@@ -1,0 +1,1 @@
+"""What is asked of the test clips, one analysis a file, and the rows that answer."""

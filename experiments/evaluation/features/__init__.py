@@ -1,0 +1,1 @@
+"""Clean features of a split through an encoder: cached, streamed, or computed again at each pass."""

@@ -1,0 +1,1 @@
+"""What a finished evaluation shows: tables in the terminal, figures as files and in TensorBoard."""
