@@ -114,7 +114,9 @@ def open_video(path: Path, look_ahead: bool = True) -> Iterator[tuple[InputConta
     """
     check_readable(path)
     try:
-        with av.open(str(path), options={} if look_ahead else _NO_LOOK_AHEAD) as container:
+        # Titles of unknown encoding are common, and nothing reads them.
+        options = {} if look_ahead else _NO_LOOK_AHEAD
+        with av.open(str(path), options=options, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise BrokenVideo(path, "has no video stream")
             stream = container.streams.video[0]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from data_modules.decode.frames import BrokenVideo, decode_uniform, decode_video, uniform_indices
 from data_modules.encode.mp4 import encode_mp4
+from tests.data_modules.encoded import write_video
 
 NUM_FRAMES = 12
 
@@ -202,3 +203,22 @@ def test_real_clips_equal_a_plain_decode(name: str, num_frames: int) -> None:
     with av.open(str(path)) as container:
         for ours, frame in zip(frames, container.decode(video=0), strict=True):
             assert np.array_equal(ours, frame.to_ndarray(format="rgb24"))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "webm", "avi"])
+def test_a_title_that_is_no_text_harms_nothing(tmp_path: Path, suffix: str) -> None:
+    frames = numbered_frames(6)
+    codec = {"mp4": "libx264", "webm": "libvpx-vp9", "avi": "mpeg4"}[suffix]
+    plain = write_video(tmp_path / f"plain.{suffix}", frames, codec)
+    titled = tmp_path / f"titled.{suffix}"
+    with av.open(str(plain)) as reading, av.open(str(titled), "w") as writing:
+        copy = writing.add_stream_from_template(reading.streams.video[0])
+        writing.metadata["title"] = "a title in ASCII"
+        for packet in reading.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                writing.mux(packet)
+    content = titled.read_bytes()
+    assert b"a title in ASCII" in content
+    titled.write_bytes(content.replace(b"a title in ASCII", b"caf\xe9\xff in Latin 1"))
+    assert np.array_equal(decode_video(titled), decode_video(plain))
