@@ -42,7 +42,7 @@ docs: $(READY)  ## write the generated parts of docs from the code
 	@$(VJEPA) docs objectives --write
 	@$(VJEPA) docs robustness --write
 
-bench: $(READY)  ## time the masks, and what each objective adds to a training step
+bench: $(READY)  ## time masks, what each objective adds to a step, decoding, and the robustness evaluation
 	@$(VJEPA) bench masks
 	@$(VJEPA) bench objectives
 

@@ -25,8 +25,8 @@ PROJECT_VERBS = {
     "study": ("experiments.study", "variants x seeds of one YAML file, probed and compared"),
     "report": ("experiments.study_report", "write the report of a study again from its results"),
     "variants": ("experiments.variants", "list the variants that ship"),
-    "bench": ("experiments.bench", "time masks, or what each objective adds to a step"),
-    "docs": ("experiments.docs", "write docs/objectives.md from the code, or check it"),
+    "bench": ("experiments.bench", "time masks, objectives, decoding, or the robustness evaluation"),
+    "docs": ("experiments.docs", "write the generated parts of docs from the code, or check them"),
 }
 DONE, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 
