@@ -45,6 +45,8 @@ docs: $(READY)  ## write the generated parts of docs from the code
 bench: $(READY)  ## time masks, what each objective adds to a step, decoding, and the robustness evaluation
 	@$(VJEPA) bench masks
 	@$(VJEPA) bench objectives
+	@$(VJEPA) bench decode
+	@$(VJEPA) bench robustness
 
 board: $(READY)  ## TensorBoard over LOGDIR, on this machine only
 	@$(BIN)/tensorboard --logdir $(LOGDIR) --host 127.0.0.1

@@ -6,7 +6,7 @@ import inspect
 import shutil
 import sys
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,11 @@ from experiments.callbacks import (
     SubspaceRobustness,
     ThroughputMonitor,
 )
+from experiments.callbacks.frozen import evaluations, probe_of
+from experiments.checkpoints import read_step
 from experiments.messages import check_config_files, explain, import_class
-from experiments.runs import Run, RunOptions, plan_run
+from experiments.overlays import leaves
+from experiments.runs import Run, RunOptions, plan_run, reopen
 from vjepa.errors import UserError
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA
 from vjepa.objectives import REGISTRY
@@ -123,7 +126,7 @@ class JEPACLI(LightningCLI):
         self.parser.add_instantiator(make_model, VideoJEPA, subclasses=False)
         config = self.config[self.subcommand]
         settings = self.settings()
-        record = plan_run(settings, data_name(settings), int(config.seed_everything))
+        record = self._of_checkpoint(plan_run(settings, data_name(settings), int(config.seed_everything)))
         self.record = record
         config.trainer.default_root_dir = str(record.folder)
         config.checkpoint.dirpath = str(record.checkpoints)
@@ -141,13 +144,26 @@ class JEPACLI(LightningCLI):
             config.ckpt_path = str(record.last_checkpoint)
         _check_checkpoint(config)
 
+    def _of_checkpoint(self, planned: Run) -> Run:
+        """The run that a verb other than ``fit`` is about: that of the checkpoint, where one is named.
+
+        The same weights may be tested on other devices than they were trained on, which is another configuration.
+        """
+        named = self.config[self.subcommand].ckpt_path
+        if self.subcommand == "fit" or named is None:
+            return planned
+        folder = Path(named).absolute().parent.parent
+        return reopen(folder) if (folder / planned.config.name).is_file() else planned
+
     def settings(self) -> dict[str, Any]:
         """The resolved configuration of the subcommand as plain data."""
         self._dump_config()
         return dict(self.config_dump)
 
     def instantiate_classes(self) -> None:
-        """Instantiate; a value that a class refuses becomes one message."""
+        """Instantiate; a value that a class refuses, or a torn checkpoint, becomes one message."""
+        if path := self.config[self.subcommand].ckpt_path:
+            read_step(Path(path))
         try:
             super().instantiate_classes()
         except ValueError as error:
@@ -177,14 +193,36 @@ class JEPACLI(LightningCLI):
             )
         if self.config[self.subcommand].run.resume == "never" and self.trainer.is_global_zero:
             shutil.rmtree(self.record.checkpoints, ignore_errors=True)
+        self._start(self.trainer.fit, kwargs)
+        if self.trainer.is_global_zero:
+            print(f"run folder: {self.record.folder}")
+
+    def validate(self, **kwargs: Any) -> None:
+        """Losses on validation clips."""
+        self._start(self.trainer.validate, kwargs)
+
+    def test(self, **kwargs: Any) -> None:
+        """Losses on test clips, and the evaluations that are on."""
+        self._start(self.trainer.test, kwargs)
+
+    def _start(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
         try:
-            self.trainer.fit(**kwargs)
+            function(**arguments)
         except SystemExit as stop:  # how Lightning ends after Ctrl-C
             if self.trainer.interrupted:
                 raise KeyboardInterrupt from stop
             raise
+
+    def before_test(self) -> None:
+        """Find what would stop an evaluation at its end: a run that is none, other weights, data that is not there."""
+        if not evaluations(self.trainer):
+            return
+        from experiments.evaluation.runs import prepare_benchmarks
+
+        assert self.record is not None
+        _check_model(self.record, self.settings())
         if self.trainer.is_global_zero:
-            print(f"run folder: {self.record.folder}")
+            prepare_benchmarks(probe_of(self.trainer).benchmarks, self.datamodule)
 
     def before_fit(self) -> None:
         """Refuse batches that the masks cannot take; say how large a step is, and where a continued run starts."""
@@ -246,6 +284,20 @@ def data_name(settings: dict[str, Any]) -> str:
     """Name of the data set that a configuration trains on: that of its class, unless the options give one."""
     data = settings["data"]
     return str(data["init_args"].get("name") or import_class(data["class_path"]).name)
+
+
+def _check_model(run: Run, settings: dict[str, Any]) -> None:
+    """Refuse to evaluate a run as what it is not: its result rows would lie."""
+    own, asked = (
+        dict(leaves({"model": each["model"], "seed_everything": each["seed_everything"]}))
+        for each in (run.settings, settings)
+    )
+    other = sorted(key for key in own.keys() | asked.keys() if own.get(key) != asked.get(key))
+    if other:
+        raise UserError(
+            f"{run.folder} was trained with other settings than these ({', '.join(other)}): evaluate it with --config "
+            f"{run.config}"
+        )
 
 
 def _check_checkpoint(config: Namespace) -> None:

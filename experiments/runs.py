@@ -23,7 +23,7 @@ _VOLATILE = {
     "trainer": {
         "logger", "callbacks", "default_root_dir", "enable_progress_bar", "enable_model_summary", "profiler",
         "enable_checkpointing", "log_every_n_steps", "limit_val_batches", "val_check_interval", "accelerator",
-        "num_sanity_val_steps", "check_val_every_n_epoch",
+        "num_sanity_val_steps", "check_val_every_n_epoch", "limit_test_batches", "limit_predict_batches",
     },
     "run": {"root", "resume"},
     "data.init_args": {"root", "num_workers", "allow_links", "max_broken_ratio", "timeout"},

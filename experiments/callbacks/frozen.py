@@ -12,6 +12,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from data_modules.named import find_class
 from experiments.evaluation.analyses.base import Analysis
 from experiments.evaluation.analyses.classification import CorruptionRobustness as CorruptionAnalysis
 from experiments.evaluation.analyses.order import OrderSensitivity as OrderAnalysis
@@ -20,7 +21,8 @@ from experiments.evaluation.analyses.subspaces import SubspaceRobustness as Subs
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.quiet_rng import preserved_rng
 from experiments.evaluation.ranks import Ranks
-from vjepa.errors import UserError
+from vjepa.corruptions import PROFILES
+from vjepa.errors import UserError, unknown_name
 from vjepa.module import VideoJEPA
 
 SUBSPACES = ("levels", "within_level.app", "within_level.dyn", "by_level.app", "by_level.dyn")
@@ -51,40 +53,39 @@ class EvaluationCallback(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Evaluate, if this is the callback that starts it."""
-        on = [one for one in trainer.callbacks if isinstance(one, EvaluationCallback) and one.enabled]  # type: ignore[attr-defined]
-        if on and on[0] is self:
-            probe = next((one for one in trainer.callbacks if isinstance(one, FrozenProbe)), None)  # type: ignore[attr-defined]
-            _evaluate(trainer, pl_module, on, probe or FrozenProbe())
+        on = evaluations(trainer)
+        if on and on[0] is self and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            _evaluate(trainer, pl_module, on, probe_of(trainer))
 
 
-class CorruptionRobustness(EvaluationCallback):
-    """Accuracy of clean-fitted probes on damaged test clips: mPC, rPC, flips and the rest of ``rob-v1``.
+class ProfileCallback(EvaluationCallback):
+    """An analysis under the corruptions of a profile.
 
     Args:
         enabled: whether it is on.
         profile: smoke, core, full, images, mini_ssv2_c, ssv2_p or imagenet_c.
+
+    Raises:
+        UserError: the profile is unknown.
     """
 
     def __init__(self, enabled: bool = False, profile: str = "core") -> None:
         super().__init__(enabled)
+        if profile not in PROFILES:
+            raise unknown_name("corruption profile", profile, PROFILES)
         self.profile = profile
+
+
+class CorruptionRobustness(ProfileCallback):
+    """Accuracy of clean-fitted probes on damaged test clips: mPC, rPC, flips and the rest of ``rob-v1``."""
 
     def analysis(self, plan: EvaluationPlan) -> Analysis:
         """Accuracy under corruption."""
         return CorruptionAnalysis(self.profile, options=plan.options)
 
 
-class RepresentationStability(EvaluationCallback):
-    """How far corruptions move the representation, without labels.
-
-    Args:
-        enabled: whether it is on.
-        profile: as in ``CorruptionRobustness``.
-    """
-
-    def __init__(self, enabled: bool = False, profile: str = "core") -> None:
-        super().__init__(enabled)
-        self.profile = profile
+class RepresentationStability(ProfileCallback):
+    """How far corruptions move the representation, without labels."""
 
     def analysis(self, plan: EvaluationPlan) -> Analysis:
         """Label-free stability."""
@@ -103,18 +104,23 @@ class OrderSensitivity(EvaluationCallback):
         return OrderAnalysis(plan.options)
 
 
-class SubspaceRobustness(EvaluationCallback):
+class SubspaceRobustness(ProfileCallback):
     """Robustness of z_app and z_dyn beside their null controls: selectivity, dissociation, swaps.
 
     Args:
         enabled: whether it is on.
         profile: as in ``CorruptionRobustness``.
-        num_splits: random divisions behind the p-value of the selectivity index.
+        num_splits: random divisions behind the p-value of the selectivity index, >= 1.
+
+    Raises:
+        UserError: the profile is unknown, or there is no division to compare with.
     """
 
     def __init__(self, enabled: bool = False, profile: str = "core", num_splits: int = 100) -> None:
-        super().__init__(enabled)
-        self.profile, self.num_splits = profile, num_splits
+        super().__init__(enabled, profile)
+        if num_splits < 1:
+            raise UserError(f"subspaces.num_splits {num_splits}: expected 1 or more")
+        self.num_splits = num_splits
 
     def analysis(self, plan: EvaluationPlan) -> Analysis:
         """Subspaces under corruption."""
@@ -138,6 +144,9 @@ class FrozenProbe(EvaluationCallback):
         controls: judge the random initialisation and raw pixels beside the run.
         benchmarks: options of each benchmark by name, for example ``{ssv2: {}}``; null is the data of the run.
         cache: folder of cached features; null is a folder of the cache of this machine.
+
+    Raises:
+        UserError: an unknown protocol or benchmark, or a number that is too small.
     """
 
     def __init__(
@@ -164,21 +173,43 @@ class FrozenProbe(EvaluationCallback):
         self.plan = EvaluationPlan(
             probes, subspace_probes=subspace_probes, num_train=num_train, num_val=num_val, num_test=num_test
         )
+        for name in benchmarks or {}:
+            find_class(name)
         self.controls, self.benchmarks, self.cache = controls, benchmarks, cache
+        self._last_step = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note where training starts or goes on; whatever was due there was done before."""
+        self._last_step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Probe after every n-th optimizer step."""
-        ends_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if not (self.every_n_steps and ends_step and trainer.global_step % self.every_n_steps == 0):
+        step = trainer.global_step
+        # Micro-batches of one step share its number: only the last of them moves it.
+        ends_step, self._last_step = step != self._last_step, step
+        if not (self.every_n_steps and ends_step and step % self.every_n_steps == 0):
             return
         assert isinstance(pl_module, VideoJEPA)
         from experiments.evaluation.online import probe_online
 
         with preserved_rng():
             values = probe_online(trainer, pl_module, self.online, ranks_of(trainer))
-        pl_module.log_dict(values, rank_zero_only=False)
+        # What the module logs reaches the event files at the logging steps of the trainer only, which are others.
+        pl_module.log_dict(values, logger=False)
+        for logger in trainer.loggers:
+            logger.log_metrics(values, step=step)
+
+
+def evaluations(trainer: Trainer) -> list[EvaluationCallback]:
+    """The evaluations of a trainer that are on."""
+    return [one for one in trainer.callbacks if isinstance(one, EvaluationCallback) and one.enabled]  # type: ignore[attr-defined]
+
+
+def probe_of(trainer: Trainer) -> FrozenProbe:
+    """Options of the probes of a trainer, whether or not they are on by themselves."""
+    return next((one for one in trainer.callbacks if isinstance(one, FrozenProbe)), FrozenProbe())  # type: ignore[attr-defined]
 
 
 def _evaluate(

@@ -23,12 +23,13 @@ from experiments.evaluation.features.cache import DataKey, FeatureCache, Say
 from experiments.evaluation.features.reading import broken_files, choose_indices
 from experiments.evaluation.features.sources import make_source
 from experiments.evaluation.features.token_source import TokenSource
+from experiments.evaluation.fitted import Place, Shelf
 from experiments.evaluation.harvest import Participant, forget, harvest
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.ranks import ALONE, Ranks
 from experiments.evaluation.subjects import Subject
 from experiments.evaluation.views import View, named
-from experiments.probes import FittedProbe, fit_probe, load_probe, protocol, save_probe
+from experiments.probes import FittedProbe, fit_probe, load_probe, protocol
 from experiments.results import Row, read_rows, write_clip_values, write_predictions, write_rows
 from vjepa.errors import UserError
 from vjepa.storage import atomic_write_text, digest_file, digest_json
@@ -63,7 +64,7 @@ def evaluate(
         plan: probes and numbers of clips.
         analyses: what is asked of the test clips.
         out_dir: for ``results.jsonl``, ``predictions.parquet``, ``clips.parquet`` and ``broken.csv``.
-        cache_folder: of features; None keeps them in memory.
+        cache_folder: of features and fitted probes; None keeps features in memory, and probes for this evaluation.
         ranks: processes that share the work and the file system.
         progress: show bars.
         say: called with a line at each stage.
@@ -186,36 +187,69 @@ class _Work:
         return {"key": self.key, **{name: digest_file(path) for name, path in files.items()}}
 
     def _fit(self, subject: Subject, number: int) -> tuple[tuple[FittedProbe, ...], list[Row]]:
+        """Fitted probes of a subject, by view, protocol and task; only those that no evaluation has fitted before."""
+        sources = self._cached_means(subject)
+        places = None if sources is None else self._places(subject, sources)
+        found = [None if places is None else place.find(self.say) for place in places or ()]
+        if sources is None or places is None or None in found:
+            sources = self._sources(subject, complete=number > 1)
+            places = self._places(subject, sources)
+            found = [self._fit_one(subject, place, sources) for place in places]
+        else:
+            self.say(f"  {len(found)} probes were fitted before")
+        if number == 1:
+            for split, source in sources.items():
+                self._tell_excluded(split, source.excluded)
+        probes = tuple(probe for probe in found if probe is not None)
+        return probes, [self._row(subject, probe, sources["val"].excluded) for probe in probes]
+
+    def _row(self, subject: Subject, probe: FittedProbe, excluded: Tensor) -> Row:
+        """Accuracy on validation."""
+        lost = num_labelled(self.splits["val"], excluded, probe.column)
+        benchmark = benchmark_names(self.data.name, [task.name for task in self.data.tasks])[probe.column]
+        maker = RowMaker(
+            subject.stamp, benchmark, "val", probe.protocol.name, probe.view, probe.num_val, lost,
+            probe.protocol.hash, self.plan.options,
+        )  # fmt: skip
+        return maker.row("top1", probe.val_top1)
+
+    def _places(self, subject: Subject, sources: dict[str, TokenSource]) -> list[Place]:
+        """Where the probes of a subject are kept: in the cache, or until the end of this evaluation."""
+        folder = self.unfinished if self.cache_folder is None else self.cache_folder
+        shelf = Shelf(folder, DataKey.of(self.data))
+        return [
+            shelf.place(subject, named(subject.views, view), protocol(name), column, len(task.classes), sources)
+            for view, name in self.plan.wanted(subject)
+            for column, task in enumerate(self.data.tasks)
+        ]
+
+    def _cached_means(self, subject: Subject) -> dict[str, TokenSource] | None:
+        """Features without tokens, where all of them are in the cache: enough where no probe is to be fitted.
+
+        Several processes would have to agree on whether they are; they make the features, which they share anyway.
+        """
+        if self.cache_folder is None or self.ranks.world > 1:
+            return None
+        cache = FeatureCache(self.cache_folder, DataKey.of(self.data))
+        splits = ("train", "val")
+        if not all(cache.path("means", split, self.chosen[split], subject.digest).exists() for split in splits):
+            return None
+        return {split: self._source(subject, split, None, False) for split in splits}
+
+    def _sources(self, subject: Subject, complete: bool) -> dict[str, TokenSource]:
+        """Features of train and validation, with all that the probes of a subject read."""
         wanted = self.plan.wanted(subject)
         readers = tuple(named(subject.views, view) for view, name in wanted if protocol(name).reads == "tokens")
-        sources = {split: self._source(subject, split, readers, complete=number > 1) for split in ("train", "val")}
-        for split, source in sources.items():
-            if number == 1:
-                self._tell_excluded(split, source.excluded)
-        names = benchmark_names(self.data.name, [task.name for task in self.data.tasks])
-        probes, rows = [], []
-        for view, name in wanted:
-            parts = {split: source.part(named(subject.views, view)) for split, source in sources.items()}
-            for column, benchmark in enumerate(names):
-                path = self.unfinished / f"probe-{number}-{view}-{name}-{column}.safetensors"
-                probe = self._fit_one(subject, name, parts, column, path)
-                lost = num_labelled(self.splits["val"], sources["val"].excluded, column)
-                maker = RowMaker(
-                    subject.stamp, benchmark, "val", name, view, probe.num_val, lost,
-                    probe.protocol.hash, self.plan.options,
-                )  # fmt: skip
-                probes.append(probe)
-                rows.append(maker.row("top1", probe.val_top1))
-        return tuple(probes), rows
+        return {split: self._source(subject, split, readers or None, complete) for split in ("train", "val")}
 
-    def _source(self, subject: Subject, split: str, readers: tuple[View, ...], complete: bool) -> TokenSource:
+    def _source(self, subject: Subject, split: str, readers: tuple[View, ...] | None, complete: bool) -> TokenSource:
         cache = None if self.cache_folder is None else FeatureCache(self.cache_folder, DataKey.of(self.data))
         return make_source(
             subject,
             self.splits[split],
             self.chosen[split],
-            needs_tokens=bool(readers),
-            token_views=readers or None,
+            needs_tokens=readers is not None,
+            token_views=readers,
             cache=cache,
             batch_size=self.plan.chunk_clips,
             num_workers=self.data.num_workers,
@@ -225,23 +259,21 @@ class _Work:
             progress=self.progress,
         )
 
-    def _fit_one(
-        self, subject: Subject, name: str, parts: dict[str, TokenSource], column: int, path: Path
-    ) -> FittedProbe:
+    def _fit_one(self, subject: Subject, place: Place, sources: dict[str, TokenSource]) -> FittedProbe:
         """Fit in the first process, or find what it has fitted."""
-        task = self.data.tasks[column]
-        if self.ranks.is_first and not path.exists():
+        found = place.find(self.say) if self.ranks.is_first else None
+        if self.ranks.is_first and found is None:
             start = time.monotonic()
-            fitted = fit_probe(
-                protocol(name), parts["train"], parts["val"], column, len(task.classes), device_of(subject)
-            )
-            save_probe(fitted, path)
+            train, val = (sources[split].part(named(subject.views, place.view)) for split in ("train", "val"))
+            task = self.data.tasks[place.column]
+            fitted = fit_probe(place.protocol, train, val, place.column, place.num_classes, device_of(subject))
+            found = place.keep(fitted)
             self.say(
-                f"  {task.name}, {fitted.view}, {name}: val {100 * fitted.val_top1:.1f} % "
+                f"  {task.name}, {fitted.view}, {place.protocol.name}: val {100 * fitted.val_top1:.1f} % "
                 f"({fitted.choice}; {time.monotonic() - start:.1f} s)"
             )
         self.ranks.barrier()
-        return load_probe(path)
+        return load_probe(place.path) if found is None else found
 
     def _tell_excluded(self, split: str, lost: Tensor) -> None:
         self.excluded[split] = lost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from lightning.pytorch import Trainer
@@ -84,8 +85,7 @@ def probe_online(trainer: Trainer, model: VideoJEPA, plan: EvaluationPlan, ranks
     ranks.barrier()
     if ranks.is_first:
         merge_rows(run.results, rows)
-        for path in folder.glob("*") if folder.exists() else ():
-            path.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
     return values
 
 

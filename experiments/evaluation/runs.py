@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from data_modules.base import ClipDataModule
 from data_modules.generated.cache import cache_root
 from data_modules.named import make_data
+from experiments.checkpoints import read_step
 from experiments.evaluation.analyses.base import Analysis, Report
 from experiments.evaluation.evaluate import evaluate
 from experiments.evaluation.from_model import init_control, model_subject, pixel_control
@@ -22,7 +23,7 @@ from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.presentation.outcome import log_outcome
 from experiments.evaluation.ranks import ALONE, Ranks
 from experiments.evaluation.subjects import Subject
-from experiments.load import load_data, load_model, pretraining_stamp
+from experiments.load import instantiate, load_data, load_model, pretraining_stamp
 from experiments.results import merge_rows
 from experiments.runs import Run, reopen
 from vjepa.errors import UserError
@@ -31,6 +32,9 @@ from vjepa.module import VideoJEPA
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
+CONTROLS = ("init", "pixels")
+"""Weights of subjects that learned nothing."""
+
 
 def feature_folder(chosen: str | None = None) -> Path:
     """Where cached features are kept: as asked, else beside the generated data of this machine."""
@@ -38,28 +42,38 @@ def feature_folder(chosen: str | None = None) -> Path:
 
 
 def open_benchmarks(
-    benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule, run: Run
+    benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule, ranks: Ranks = ALONE
 ) -> list[ClipDataModule]:
     """Data modules to evaluate on, prepared and set up.
 
     Args:
         benchmarks: options of each by name; None is what the run was trained on.
-        trained_on: that.
-        run: gives the shape of clips where the options do not.
+        trained_on: that; gives the shape of clips where the options do not.
+        ranks: processes that share the files; the first prepares them.
 
     Raises:
         UserError: an unknown benchmark or option, or its files are not there.
     """
+    if ranks.is_first:
+        prepare_benchmarks(benchmarks, trained_on)
+    ranks.barrier()
+    found = _make(benchmarks, trained_on)
+    for data in found:
+        data.setup("test")
+    return found
+
+
+def prepare_benchmarks(benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule) -> None:
+    """Make or check the files of data to evaluate on; arguments and errors as ``open_benchmarks``."""
+    for data in _make(benchmarks, trained_on):
+        data.prepare_data()
+
+
+def _make(benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule) -> list[ClipDataModule]:
     if benchmarks is None:
         return [trained_on]
-    shared = {"num_frames": trained_on.num_frames, "size": trained_on.size, "batch_size": trained_on.batch_size}
-    found = []
-    for name, options in benchmarks.items():
-        data = make_data(name, options, shared | {"num_workers": trained_on.num_workers})
-        data.prepare_data()
-        data.setup("test")
-        found.append(data)
-    return found
+    shared = {name: getattr(trained_on, name) for name in ("num_frames", "size", "batch_size", "num_workers")}
+    return [make_data(name, options, shared) for name, options in benchmarks.items()]
 
 
 def subjects_of(run: Run, model: VideoJEPA, step: int, label: str, controls: bool) -> list[Subject]:
@@ -85,9 +99,10 @@ def evaluate_tested(
     """Evaluate the run that ``vjepa test`` has just tested; results go into its folder and to TensorBoard."""
     run = reopen(Path(trainer.default_root_dir))
     data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
-    step = checkpoint_step(run)
+    assert trainer.ckpt_path is not None
+    step = read_step(Path(trainer.ckpt_path))
     subjects = subjects_of(run, model, step, run.settings["run"]["variant"], controls)
-    for benchmark in open_benchmarks(benchmarks, data, run):
+    for benchmark in open_benchmarks(benchmarks, data, ranks):
         report = evaluate(
             subjects,
             benchmark,
@@ -98,7 +113,7 @@ def evaluate_tested(
             ranks=ranks,
         )
         if ranks.is_first:
-            keep(run, report)
+            merge_rows(run.results, report.rows)
             with event_writer(trainer, run) as writer:
                 log_outcome(report, evaluation_folder(run, benchmark), writer, step)
 
@@ -119,27 +134,13 @@ def evaluation_folder(run: Run, benchmark: ClipDataModule) -> Path:
     return run.folder / "evaluation" / benchmark.name
 
 
-def keep(run: Run, report: Report) -> None:
-    """Add rows to those of the run."""
-    merge_rows(run.results, report.rows)
-
-
 def checkpoint_step(run: Run) -> int:
     """Optimizer steps behind the weights of a run.
 
     Raises:
-        UserError: the run has no checkpoint.
+        UserError: the run has no checkpoint, or a broken one.
     """
-    try:
-        return int(json.loads(run.done_mark.read_text())["step"])
-    except (OSError, ValueError, KeyError):
-        pass
-    try:
-        return int(torch.load(run.last_checkpoint, weights_only=True, mmap=True, map_location="cpu")["global_step"])
-    except (OSError, RuntimeError, KeyError) as error:
-        raise UserError(
-            f"{run.folder} has no checkpoint to evaluate ({error}); repeat its vjepa fit command"
-        ) from error
+    return read_step(run.last_checkpoint)
 
 
 def evaluate_runs(
@@ -168,27 +169,67 @@ def evaluate_runs(
         Folder and report of each evaluation.
 
     Raises:
-        UserError: several runs without ``out``, or a run of another clip shape than the first.
+        UserError: no run or one given twice, several without ``out``, a run of another clip shape than the first, or no
+            such device.
     """
     if out is None and len(runs) > 1:
         raise UserError(f"{len(runs)} runs are compared: say where the results go with --out FOLDER")
+    folders = [run.folder.resolve() for run in runs]
+    if repeated := next((folder for folder in folders if folders.count(folder) > 1), None):
+        raise UserError(f"{repeated} is given twice: name each run once")
+    _check_device(device)
+    _check_shapes(runs)
     trained_on = load_data(runs[0])
     subjects: list[Subject] = []
-    seeds: set[int] = set()
-    for number, run in enumerate(runs):
+    for run in runs:
         model = load_model(run).to(device)
-        own = subjects_of(run, model, checkpoint_step(run), label_of(run), controls and model.seed not in seeds)
-        seeds.add(model.seed)
-        subjects += [one for one in own if number == 0 or one.stamp.weights != "pixels"]
+        own = subjects_of(run, model, checkpoint_step(run.last_checkpoint), label_of(run), controls)
+        # Runs of one seed and architecture share their controls.
+        known = {subject.digest for subject in subjects if subject.stamp.weights in CONTROLS}
+        subjects += [one for one in own if one.stamp.weights not in CONTROLS or one.digest not in known]
+    subjects = distinct(subjects)
     evaluated = []
-    for benchmark in open_benchmarks(benchmarks, trained_on, runs[0]):
+    for benchmark in open_benchmarks(benchmarks, trained_on):
         folder = evaluation_folder(runs[0], benchmark) if out is None else out / benchmark.name
         report = evaluate(subjects, benchmark, plan, analyses, out_dir=folder, cache_folder=feature_folder(cache))
         for run in runs:
-            own_rows = tuple(row for row in report.rows if row.config_hash == run.config_hash)
-            keep(run, Report(own_rows))
+            merge_rows(run.results, (row for row in report.rows if row.config_hash == run.config_hash))
         evaluated.append((folder, report))
     return evaluated
+
+
+def distinct(subjects: Sequence[Subject]) -> list[Subject]:
+    """The subjects, where labels are equal with what tells them apart: the seed, else the configuration."""
+    for tell in (lambda stamp: f"seed {stamp.seed}", lambda stamp: stamp.config_hash[:8]):
+        labels = [subject.label for subject in subjects]
+        subjects = [
+            replace(one, label=f"{one.label} {tell(one.stamp)}") if labels.count(one.label) > 1 else one
+            for one in subjects
+        ]
+    return list(subjects)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"device {device!r} cannot be used ({str(error).splitlines()[0]}); expected cpu, cuda, ..."
+        ) from error
+
+
+def _check_shapes(runs: Sequence[Run]) -> None:
+    """Refuse runs that saw clips of different shapes: there is none that all of them could be shown."""
+    shapes = {}
+    for run in runs:
+        data: ClipDataModule = instantiate(run.settings, "data", str(run.config))
+        shapes[run] = f"{data.num_frames} frames of {data.size} px"
+    other = next((run for run in runs if shapes[run] != shapes[runs[0]]), None)
+    if other is not None:
+        raise UserError(
+            f"{other.folder} was trained on clips of {shapes[other]}, {runs[0].folder} of {shapes[runs[0]]}: runs that "
+            "are compared need clips of one shape; evaluate them apart"
+        )
 
 
 def label_of(run: Run) -> str:

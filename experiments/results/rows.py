@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def is_random_init(row: Row | RowStamp) -> bool:
     return row.variant == RANDOM_INIT or (row.weights == "init" and row.step == 0)
 
 
+_COLUMNS = frozenset(item.name for item in fields(Row))
 _INTEGERS = frozenset({"seed", "step", "severity", "n", "excluded"})
 
 
@@ -97,8 +99,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write ``rows`` as JSON lines, the whole file or nothing; NaN becomes ``null``."""
     lines = []
     for row in rows:
-        record = asdict(row)
-        record["value"] = row.value if math.isfinite(row.value) else None
+        record = vars(row) | {"value": row.value if math.isfinite(row.value) else None}
         lines.append(json.dumps(record, allow_nan=False))
     atomic_write_text(path, "".join(line + "\n" for line in lines))
 
@@ -126,11 +127,10 @@ def _parse_row(line: str, place: str) -> Row:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         raise UserError(f"{place}: not JSON ({error.msg}); {fix}") from error
-    names = {item.name for item in fields(Row)}
     if isinstance(record, dict):
         record.setdefault("excluded", 0)  # results written before clips could be excluded have no such column
-    if not isinstance(record, dict) or set(record) != names:
-        wrong = sorted(set(record) ^ names) if isinstance(record, dict) else [type(record).__name__]
+    if not isinstance(record, dict) or set(record) != _COLUMNS:
+        wrong = sorted(set(record) ^ _COLUMNS) if isinstance(record, dict) else [type(record).__name__]
         raise UserError(f"{place}: not a result row, missing or unknown columns {', '.join(wrong)}; {fix}")
     for name, value in record.items():
         if not _has_type(name, value):
@@ -149,6 +149,8 @@ def _has_type(name: str, value: Any) -> bool:
 
 
 _VALUES = frozenset({"value", "n", "excluded", "git_revision", "versions"})
+_identity = attrgetter(*(item.name for item in fields(Row) if item.name not in _VALUES))
+"""Which number a row is, beside what it came out as."""
 
 
 def merge_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -157,7 +159,3 @@ def merge_rows(path: Path, rows: Iterable[Row]) -> None:
     for row in rows:
         found[_identity(row)] = row
     write_rows(path, found.values())
-
-
-def _identity(row: Row) -> tuple[object, ...]:
-    return tuple(value for name, value in asdict(row).items() if name not in _VALUES)

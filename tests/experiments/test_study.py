@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
-from experiments.evaluation.evaluate import PREDICTIONS, RESULTS
+from experiments.evaluation.evaluate import DONE, PREDICTIONS, RESULTS
 from experiments.results import read_predictions, read_rows
 from experiments.study import load_study, plan_cells
 from experiments.study_evaluation import evaluation_folder
@@ -69,7 +69,7 @@ def test_second_run_reuses_everything(
     before = [path.stat().st_mtime_ns for path in kept]
     assert main(["demo", "--out", str(demo / "out"), *SMALL]) == 0
     told = capsys.readouterr().out
-    assert told.count("finished before") == 2 and "probed before" in told
+    assert told.count("finished before") == 2 and "evaluated before" in told
     assert [path.stat().st_mtime_ns for path in kept] == before
 
 
@@ -77,7 +77,7 @@ def test_lost_evaluation_is_made_again_and_equal(demo: Path, monkeypatch: pytest
     monkeypatch.setenv("VJEPA_CACHE", str(demo / "cache"))
     folder = evaluation_folder(load_study(demo / "out"), 0)
     before = (folder / RESULTS).read_text()
-    (folder / "DONE.json").unlink()
+    (folder / DONE).unlink()
     (folder / RESULTS).write_text("half a li")
     assert main(["demo", "--out", str(demo / "out"), *SMALL]) == 0
     assert (folder / RESULTS).read_text() == before
@@ -90,6 +90,7 @@ def test_report_can_be_written_again(demo: Path, monkeypatch: pytest.MonkeyPatch
     assert (demo / "out" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_study_with_two_seeds_in_parallel_has_intervals(
     demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
