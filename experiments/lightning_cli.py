@@ -88,6 +88,7 @@ class JEPACLI(LightningCLI):
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
             raise UserError(explain(str(error), self._known_keys())) from error
+        _check_checkpoint(self.config[self.config.subcommand])
 
     def _known_keys(self) -> list[str]:
         """Dotted names that a configuration file may hold."""
@@ -142,7 +143,6 @@ class JEPACLI(LightningCLI):
                     "one with --ckpt_path"
                 )
             config.ckpt_path = str(record.last_checkpoint)
-        _check_checkpoint(config)
 
     def _of_checkpoint(self, planned: Run) -> Run:
         """The run that a verb other than ``fit`` is about: that of the checkpoint, where one is named.
@@ -162,8 +162,7 @@ class JEPACLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Instantiate; a value that a class refuses, or a torn checkpoint, becomes one message."""
-        if path := self.config[self.subcommand].ckpt_path:
-            read_step(Path(path))
+        _check_checkpoint(self.config[self.subcommand])
         try:
             super().instantiate_classes()
         except ValueError as error:
@@ -304,3 +303,5 @@ def _check_checkpoint(config: Namespace) -> None:
     path = config.get("ckpt_path")
     if path is not None and not Path(path).is_file():
         raise UserError(f"ckpt_path {path}: no such file")
+    if path is not None:
+        read_step(Path(path))

@@ -133,7 +133,8 @@ class _Work:
         probes = [protocol(name).hash for name in (*self.plan.probes, *self.plan.subspace_probes)]
         what = [analysis.identity for analysis in self.analyses]
         data = vars(DataKey.of(self.data))
-        return digest_json([who, probes, what, data, vars(self.plan)])
+        plan = vars(self.plan) | {"chunk_clips": self.plan.clips_at_a_time(self.data)}
+        return digest_json([who, probes, what, data, plan])
 
     @property
     def unfinished(self) -> Path:
@@ -159,7 +160,7 @@ class _Work:
             self.chosen["test"],
             self.unfinished,
             data_name=self.data.name,
-            chunk_clips=self.plan.chunk_clips,
+            chunk_clips=self.plan.clips_at_a_time(self.data),
             ranks=self.ranks,
             progress=self.progress and self.ranks.is_first,
         )
@@ -251,7 +252,7 @@ class _Work:
             needs_tokens=readers is not None,
             token_views=readers,
             cache=cache,
-            batch_size=self.plan.chunk_clips,
+            batch_size=self.plan.clips_at_a_time(self.data),
             num_workers=self.data.num_workers,
             complete=complete,
             ranks=self.ranks,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from experiments.evaluation.encoders import PixelEncoder
-from experiments.evaluation.subjects import Subject
+from experiments.evaluation.subjects import Subject, Surprise
 from experiments.evaluation.views import ALL, level_views
 from experiments.results import RANDOM_INIT, RowStamp
+from vjepa.grid import gather_tokens
+from vjepa.layout import NUM_LEVELS
 from vjepa.metrics import predictor_surprise
 from vjepa.module import VideoJEPA
+from vjepa.objectives import normalize_levels
 from vjepa.storage import digest, digest_json
 from vjepa.targets import Weights
 
@@ -43,7 +45,7 @@ def model_subject(model: VideoJEPA, stamp: RowStamp, label: str, weights: Weight
         replace(stamp, weights=chosen),
         digest_json([weights_digest(encoder), options]),
         views,
-        None if chosen == "init" else _surprise_of(model),
+        None if chosen == "init" else _surprise_of(model, chosen),
     )
 
 
@@ -69,11 +71,23 @@ def weights_digest(module: nn.Module) -> str:
     return digest_json(parts)
 
 
-def _surprise_of(model: VideoJEPA) -> Callable[[Tensor, int], Tensor]:
+def _surprise_of(model: VideoJEPA, weights: Weights) -> Surprise:
+    """Error of the predictor; tokens that the targets' own network has made are not made again."""
+    knows_targets = weights == ("online" if model.target.teacher is None else "teacher")
+
     @torch.inference_mode()
-    def surprise(frames: Tensor, number: int) -> Tensor:
-        latents = model.latents(frames.to(model.device), step=number, held_out=True)
-        targets = [latents.target_tokens(mask) for mask in range(len(latents.masks))]
-        return predictor_surprise(latents.predicted, targets, model.loss_exponent).float().cpu()
+    def surprise(frames: Tensor, tokens: Tensor, number: int) -> Tensor:
+        pixels = model.pixels(frames.to(model.device))
+        grid = model.encoder.grid(pixels)
+        masks = model.masks(grid, len(pixels), step=number, pixels=pixels, held_out=True)
+        levels = tokens.to(model.device).flatten(1, 2)
+        targets = normalize_levels(levels, NUM_LEVELS) if knows_targets else model.target(model.encoder, pixels)
+        predicted, wanted = [], []
+        for mask, (visible, hidden) in enumerate(zip(masks.context, masks.target, strict=True)):
+            token = 0 if model.mask_token == "first" else mask
+            context = model.encoder.levels(pixels, visible)
+            predicted.append(model.predictor(context, visible, hidden, grid, token, pixels.shape[2] == 1)[0])
+            wanted.append(gather_tokens(targets, hidden))
+        return predictor_surprise(predicted, wanted, model.loss_exponent).float().cpu()
 
     return surprise

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from data_modules.clips.broken import BrokenFile
@@ -25,14 +25,16 @@ from data_modules.generated.workers import available_cores
 from experiments.evaluation.analyses.base import MEAN, SURPRISE, Analysis, Arrays, Found, logits_key
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.encoded import Encoded, Pooled, encode
+from experiments.evaluation.features.reading import broken_files
 from experiments.evaluation.ranks import ALONE, Ranks
 from experiments.evaluation.shown import Shown, read_shown
-from experiments.evaluation.subjects import Subject
+from experiments.evaluation.subjects import Subject, Surprise
 from experiments.probes import FittedProbe
 from vjepa.errors import UserError
 from vjepa.storage import atomic_path
 
 CHUNK_CLIPS = 32
+"""Clips of a chunk, and clips that share the sizes of their masks where a predictor is asked, in larger chunks too."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def harvest(
         indices: (n,) positions in it.
         folder: of finished chunks; whoever names it makes sure that it belongs to exactly these inputs.
         data_name: key of the random draws of corruptions.
-        chunk_clips: clips decoded, damaged and encoded at a time, >= 1.
+        chunk_clips: clips decoded, damaged and encoded at a time, >= 1; a multiple of ``CHUNK_CLIPS`` gives the same
+            numbers as any other multiple, up to rounding.
         ranks: processes that share the work.
         progress: show a bar in clips.
 
@@ -90,8 +93,9 @@ def harvest(
         threads = max(1, available_cores() // ranks.world)
         for number, shown in read_shown(dataset, chunks, missing, conditions, data_name, threads):
             clip = shown.clip
-            collected = _collect(participants, analyses, conditions, shown, number) if len(clip) else {}
-            broken = [tuple(file) for file in _broken(dataset, chunks[number])]
+            places = number * chunk_clips + (chunks[number] == clip.index[:, None]).int().argmax(1)
+            collected = _collect(participants, analyses, conditions, shown, places) if len(clip) else {}
+            broken = [tuple(file) for file in broken_files(dataset, chunks[number]).values()]
             chunk = {"index": clip.index, "labels": clip.labels, "broken": broken, "arrays": collected}
             with atomic_path(_path(folder, number)) as temporary:
                 torch.save(chunk, temporary)
@@ -109,25 +113,23 @@ def _path(folder: Path, number: int) -> Path:
     return folder / f"chunk{number:05d}.pt"
 
 
-def _broken(dataset: ClipDataset, indices: Tensor) -> list[BrokenFile]:
-    names = [dataset.video_ids[position] for position in indices.tolist()]
-    return [dataset.broken.found[name] for name in names if dataset.broken.is_left_out(name)]
-
-
 def _collect(
     participants: Sequence[Participant],
     analyses: Sequence[Analysis],
     conditions: Sequence[Condition],
     shown: Shown,
-    number: int,
+    places: Tensor,
 ) -> dict[str, dict[Condition, dict[str, Tensor]]]:
-    """Arrays of one chunk by label and condition."""
+    """Arrays of one chunk by label and condition; ``places`` (B,) are those of its clips among all."""
     keeps_mean = any(analysis.needs_mean for analysis in analyses)
     asks_predictor = any(analysis.needs_surprise for analysis in analyses)
     found: dict[str, dict[Condition, dict[str, Tensor]]] = {who.subject.label: {} for who in participants}
     clean: dict[str, Encoded] = {}
+    # Clips of a GPU's encoder are damaged there, and cross over once.
+    device = next((one.device for one in map(_weights, participants) if one is not None), shown.clip.frames.device)
+    shown = replace(shown, clip=shown.clip.to(device))
     for condition in conditions:
-        frames = shown.under(condition)
+        frames = shown.under(condition).to(device)
         for who in participants:
             label = who.subject.label
             seen = encode(who.subject.encoder, frames)
@@ -140,13 +142,26 @@ def _collect(
             if keeps_mean:
                 arrays[MEAN] = seen.mean.half()
             if asks_predictor and who.subject.surprise is not None:
-                arrays[SURPRISE] = who.subject.surprise(frames, number)
+                arrays[SURPRISE] = _surprise(who.subject.surprise, frames, seen.tokens, places // CHUNK_CLIPS)
             for analysis in analyses:
                 if condition == CLEAN or condition in analysis.conditions:
                     extra = analysis.collect(who.subject, who.probes, clean[label], condition, seen)
                     arrays |= {f"{analysis.name}/{name}": value for name, value in extra.items()}
             found[label][condition] = {name: value.detach().cpu().clone() for name, value in arrays.items()}
     return found
+
+
+def _weights(who: Participant) -> Tensor | None:
+    encoder = who.subject.encoder
+    return next(encoder.parameters(), None) if isinstance(encoder, nn.Module) else None
+
+
+def _surprise(ask: Surprise, frames: Tensor, tokens: Tensor, numbers: Tensor) -> Tensor:
+    """Errors (B,) of a predictor, which is asked about clips of one number (B,) at a time."""
+    sizes = numbers.unique_consecutive(return_counts=True)
+    groups, counts = (values.tolist() for values in sizes)
+    parts = zip(frames.split(counts), tokens.split(counts), groups, strict=True)
+    return torch.cat([ask(*part) for part in parts])
 
 
 def _logits(who: Participant, seen: Encoded) -> list[Tensor]:

@@ -26,7 +26,8 @@ from vjepa.module import VideoJEPA
 def probe_online(trainer: Trainer, model: VideoJEPA, plan: EvaluationPlan, ranks: Ranks) -> dict[str, float]:
     """Fit probes on the weights of this step and judge them on validation clips; test clips are never read.
 
-    Processes share the clips through a folder of the run, and each fits the same probes on all of them.
+    Processes share the clips through a folder of the run, and each fits the same probes on all of them. A task of which
+    no clip has a label is left out.
 
     Args:
         trainer: of the run, with the data module.
@@ -56,7 +57,7 @@ def probe_online(trainer: Trainer, model: VideoJEPA, plan: EvaluationPlan, ranks
                 choose_indices(dataset, limit),
                 needs_tokens=reads_tokens,
                 cache=FeatureCache(folder, DataKey.of(data)) if ranks.world > 1 else None,
-                batch_size=plan.chunk_clips,
+                batch_size=plan.clips_at_a_time(data),
                 ranks=ranks,
                 say=_quiet,
                 progress=False,
@@ -67,6 +68,9 @@ def probe_online(trainer: Trainer, model: VideoJEPA, plan: EvaluationPlan, ranks
     train, val = (source.part(view) for source in sources)
     for name in plan.probes:
         for column, benchmark in enumerate(names):
+            # A part of a mixture may be trained on without labels; that is no reason to end a training.
+            if not (len(train.of_task(column)) and len(val.of_task(column))):
+                continue
             fitted = fit_probe(protocol(name), train, val, column, len(data.tasks[column].classes), model.device)
             values[f"probe/{benchmark}/{name}/top1"] = fitted.val_top1
             lost = num_labelled(data.dataset("val"), val.excluded, column)

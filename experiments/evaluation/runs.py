@@ -169,21 +169,21 @@ def evaluate_runs(
         Folder and report of each evaluation.
 
     Raises:
-        UserError: no run or one given twice, several without ``out``, a run of another clip shape than the first, or no
+        UserError: a run given twice, several without ``out``, a run of another clip shape than the first, or no
             such device.
     """
     if out is None and len(runs) > 1:
         raise UserError(f"{len(runs)} runs are compared: say where the results go with --out FOLDER")
-    folders = [run.folder.resolve() for run in runs]
-    if repeated := next((folder for folder in folders if folders.count(folder) > 1), None):
-        raise UserError(f"{repeated} is given twice: name each run once")
+    hashes = [run.config_hash for run in runs]
+    if repeated := next((run for run in runs if hashes.count(run.config_hash) > 1), None):
+        raise UserError(f"{repeated.folder} is given twice, or with a copy of it: name each experiment once")
     _check_device(device)
     _check_shapes(runs)
     trained_on = load_data(runs[0])
     subjects: list[Subject] = []
     for run in runs:
         model = load_model(run).to(device)
-        own = subjects_of(run, model, checkpoint_step(run.last_checkpoint), label_of(run), controls)
+        own = subjects_of(run, model, checkpoint_step(run), label_of(run), controls)
         # Runs of one seed and architecture share their controls.
         known = {subject.digest for subject in subjects if subject.stamp.weights in CONTROLS}
         subjects += [one for one in own if one.stamp.weights not in CONTROLS or one.digest not in known]

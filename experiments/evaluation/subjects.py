@@ -11,6 +11,9 @@ from experiments.evaluation.encoders import FrozenEncoder
 from experiments.evaluation.views import View
 from experiments.results import RowStamp
 
+Surprise = Callable[[Tensor, Tensor, int], Tensor]
+"""See ``Subject``."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -22,8 +25,8 @@ class Subject:
         stamp: identity columns of its rows.
         digest: of weights and of everything else that decides what the encoder returns; names cached features.
         views: parts that can be probed, ``whole`` first.
-        surprise: from uint8 frames (B, F, H_px, W_px, 3) and the number of the batch, which draws the masks, to the
-            error (B,) of the predictor; None for an encoder without one.
+        surprise: from uint8 frames (B, F, H_px, W_px, 3), the encoder's tokens of them and the number of the batch,
+            which draws the masks, to the error (B,) of the predictor; None for an encoder without one.
     """
 
     label: str
@@ -31,4 +34,4 @@ class Subject:
     stamp: RowStamp
     digest: str
     views: tuple[View, ...]
-    surprise: Callable[[Tensor, int], Tensor] | None = None
+    surprise: Surprise | None = None

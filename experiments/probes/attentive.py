@@ -6,15 +6,20 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from experiments.evaluation.encoded import Encoded
+from experiments.evaluation.features.token_source import TokenSource
 from experiments.probes.labelled import Labelled, Reads, follow, predict
 from vjepa.errors import UserError
 from vjepa.nn.attentive import AttentiveProbes
+
+MEMORY_LIMIT = 2**29
+"""Most bytes of normalised tokens that a fit holds."""
 
 
 @dataclass(frozen=True)
@@ -135,19 +140,38 @@ def _train(
 ) -> None:
     optimizer = member_optimizer(module, settings.members)
     rates = [group["lr"] for group in optimizer.param_groups]
+    parameters = list(module.parameters())
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     order = list(islice(_batches(len(train.labels), settings.batch_size, generator), settings.num_steps))
     labels = train.labels.to(device)
-    for step, (chosen, tokens) in enumerate(zip(order, train.source.stream(order), strict=True)):
-        logits = module(module.normalise(tokens.to(device).flatten(1, 2)))  # (G, B, C)
+    for step, (chosen, tokens) in enumerate(zip(order, _normalised(train.source, order, device), strict=True)):
+        logits = module(tokens)  # (G, B, C)
         target = labels[chosen.to(device)].expand(logits.shape[0], -1)
         # Members share nothing, so the gradient of the sum is each member's own gradient.
         loss = F.cross_entropy(logits.flatten(0, 1), target.flatten()) * logits.shape[0]
-        module.zero_grad(set_to_none=False)
-        loss.backward()
+        # Written over the last ones, which is less traffic than to clear them and add.
+        torch._foreach_copy_(gradients, torch.autograd.grad(loss, parameters))
         factor = _schedule(step, settings.num_steps, settings.warmup_ratio)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor
         optimizer.step()
+
+
+def _normalised(source: TokenSource, order: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
+    """What the probes see of each batch of ``order``, (B, N, E) float32 on the device.
+
+    Clips that are used again and again are read and normalised once, where all of them fit.
+    """
+
+    def made(tokens: Tensor) -> Tensor:
+        return AttentiveProbes.normalise(tokens.to(device).flatten(1, 2))
+
+    if len(source) * source.token_bytes > MEMORY_LIMIT:
+        yield from map(made, source.stream(order))
+        return
+    held = torch.cat([made(source.batch(piece)) for piece in source.pieces(source.token_bytes)])
+    for chosen in order:
+        yield held[chosen.to(device)]
 
 
 def _batches(num_clips: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -158,26 +182,27 @@ def _batches(num_clips: int, batch_size: int, generator: torch.Generator) -> Ite
 def member_optimizer(module: AttentiveProbes, members: Sequence[tuple[float, float]]) -> torch.optim.Optimizer:
     """Return AdamW over the members of stacked parameters, each with its own learning rate and weight decay.
 
-    It holds a view of each member's slice of every parameter and of its gradient, so gradients must be zeroed in
-    place. Gains, biases and the query are not decayed.
+    It holds all weights of a member in one piece, and so their gradients, of which those of the module become views:
+    gradients must be cleared and written in place. Gains, biases and the query are not decayed.
 
     Args:
         module: G members.
         members: G pairs of learning rate and weight decay.
     """
-    groups = []
-    for index, (rate, decay) in enumerate(members):
-        views: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-        for parameter in module.parameters():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            view = nn.Parameter(parameter.detach()[index])
-            view.grad = parameter.grad[index]
-            views[view.ndim > 1].append(view)
-        groups += [
-            {"params": views[decayed], "lr": rate, "weight_decay": decay if decayed else 0.0}
-            for decayed in (True, False)
-        ]
+    groups: list[dict[str, Any]] = []
+    for decayed in (True, False):
+        parameters = [parameter for parameter in module.parameters() if (parameter.ndim > 2) == decayed]
+        values = torch.cat([parameter.detach().flatten(1) for parameter in parameters], dim=1)
+        gradients = torch.zeros_like(values)
+        sizes = [parameter[0].numel() for parameter in parameters]
+        for parameter, value, gradient in zip(
+            parameters, values.split(sizes, dim=1), gradients.split(sizes, dim=1), strict=True
+        ):
+            parameter.data, parameter.grad = value.view(parameter.shape), gradient.view(parameter.shape)
+        for value, gradient, (rate, decay) in zip(values, gradients, members, strict=True):
+            piece = nn.Parameter(value)
+            piece.grad = gradient
+            groups.append({"params": [piece], "lr": rate, "weight_decay": decay if decayed else 0.0})
     return torch.optim.AdamW(groups, fused=True)
 
 

@@ -25,6 +25,7 @@ from vjepa.objectives import REGISTRY
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 OVERLAYS = sorted(path for path in CONFIGS.rglob("*.yaml") if path != BASE)
 OBJECTIVE = CONFIGS / "objective"
+EVALUATION = ("probe", "robustness", "stability", "order", "subspaces")
 TRAINER = ("max_steps", "precision", "val_check_interval", "accumulate_grad_batches", "devices")
 STEPS = {"mixed": 30_000, "ucf101": 30_000, "ucf101_2gpu": 60_000, "synth": 5_000}
 
@@ -51,7 +52,7 @@ def terms(settings: dict[str, Any]) -> dict[str, float]:
 def told(*overlays: Path) -> dict[str, Any]:
     """What an experiment is, by dotted key; options that are off are left out."""
     settings = resolved(*overlays)
-    chosen = {key: settings[key] for key in ("seed_everything", "run", "model", "data")}
+    chosen = {key: settings[key] for key in ("seed_everything", "run", "model", "data", *EVALUATION)}
     chosen["trainer"] = {key: settings["trainer"][key] for key in TRAINER}
     return {key: value for key, value in leaves(chosen) if value is not None}
 
@@ -89,7 +90,9 @@ def test_no_snapshot_is_left_behind() -> None:
 def test_starts_with_purpose_and_command(overlay: Path) -> None:
     text = overlay.read_text()
     head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
-    assert head.startswith("# ") and any(word in head for word in ("vjepa fit", "vjepa study", "make demo"))
+    assert head.startswith("# ") and any(
+        word in head for word in ("vjepa fit", "vjepa test", "vjepa study", "make demo")
+    )
     assert overlay.name in head or overlay.stem == "demo"
     assert not any(str(value).startswith(("/", "~")) for _, value in leaves(yaml.safe_load(text))), "an absolute path"
 

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ import torch
 from torch import Tensor
 
 from experiments.evaluation.analyses.classification import CorruptionRobustness
+from experiments.evaluation.analyses.stability import RepresentationStability
 from experiments.evaluation.encoders import PixelEncoder
 from experiments.evaluation.evaluate import DONE, PREDICTIONS, RESULTS, evaluate
+from experiments.evaluation.harvest import CHUNK_CLIPS
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.quiet_rng import preserved_rng
 from experiments.evaluation.subjects import Subject
 from experiments.evaluation.views import ALL, View
+from experiments.probes import PROTOCOLS, ProbeProtocol
 from experiments.results import RowStamp, read_predictions, read_rows
 from vjepa.corruptions import corrupt
 from vjepa.errors import UserError
@@ -132,6 +136,75 @@ def test_what_was_broken_off_goes_on_with_equal_numbers(fake_data: Any, tmp_path
     assert told(found.rows) == told(whole.rows)
     # Features and probes are there, and so are two or three of four chunks.
     assert len(rest.batches) < 10
+
+
+def test_probes_are_fitted_once_for_equal_features(
+    fake_data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = dataclasses.replace(PROTOCOLS["attentive_quick"].settings, num_steps=5)
+    monkeypatch.setitem(PROTOCOLS, "attentive_quick", ProbeProtocol("attentive_quick", quick))
+    plan = dataclasses.replace(PLAN, probes=("linear_mean", "attentive_quick"))
+    cache, said = tmp_path / "cache", list[str]()
+
+    def evaluated(folder: str, *subjects: Subject, plan: EvaluationPlan = plan, **options: Any) -> Any:
+        said.clear()
+        return run(fake_data, tmp_path / folder, *subjects, plan=plan, analyses=(), say=said.append, **options)
+
+    def fitted() -> list[str]:
+        return [line for line in said if "val " in line and " s)" in line]
+
+    first = evaluated("first", subject("a"), cache_folder=cache)
+    files = sorted(cache.glob("probe-*.safetensors"))
+    assert len(fitted()) == len(files) == 6
+    spy = Spy()
+    again = evaluated("again", subject("a", spy), cache_folder=cache)
+    assert told(again.rows) == told(first.rows)
+    assert not fitted() and any("6 probes were fitted before" in line for line in said)
+    assert sum(map(len, spy.batches)) == 120  # test clips only
+
+    files[0].write_bytes(files[0].read_bytes()[:100])
+    files[1].write_bytes(files[2].read_bytes())
+    assert told(evaluated("damaged", subject("a"), cache_folder=cache).rows) == told(first.rows)
+    assert len(fitted()) == 2
+    assert sum("torn, or no probe: it is fitted again" in line for line in said) == 1
+    assert sum("of other settings: it is fitted again" in line for line in said) == 1
+
+    coarse, fewer = subject("coarse", PixelEncoder(8, 2)), dataclasses.replace(plan, num_train=150)
+    evaluated("others", subject("a"), coarse, cache_folder=cache)
+    assert len(fitted()) == 6
+    evaluated("fewer", subject("a"), plan=fewer, cache_folder=cache)
+    assert len(fitted()) == 6
+
+
+def test_the_size_of_chunks_changes_no_number(fake_data: Any, tmp_path: Path) -> None:
+    numbers: list[list[tuple[int, int]]] = []
+
+    def surprise(frames: Tensor, tokens: Tensor, number: int) -> Tensor:
+        assert torch.equal(tokens, PixelEncoder(4, 2)(frames))
+        numbers[-1].append((number, len(frames)))
+        return frames.float().mean((1, 2, 3, 4)) + number
+
+    found = []
+    for chunk in (32, 64, None):
+        numbers.append([])
+        who = dataclasses.replace(subject("pixels"), surprise=surprise)
+        plan = dataclasses.replace(PLAN, probes=("linear_mean",), chunk_clips=chunk)
+        analyses = [*SMOKE, RepresentationStability("smoke")]
+        found.append(run(fake_data, tmp_path / str(chunk), who, plan=plan, analyses=analyses).rows)
+    assert sorted(numbers[0]) == sorted(numbers[1]) == sorted(numbers[2])
+    assert set(numbers[0]) == {(0, 32), (1, 32), (2, 32), (3, 24)}
+    for rows in found[1:]:
+        values = [(row.value, other.value) for row, other in zip(found[0], rows, strict=True)]
+        assert np.allclose(*np.transpose(values), atol=1e-4, equal_nan=True)
+    assert any(row.metric == "predictor_surprise" for row in found[0])
+
+
+def test_small_clips_come_in_large_chunks(fake_data: Any) -> None:
+    plan = dataclasses.replace(PLAN, chunk_clips=None)
+    assert plan.clips_at_a_time(fake_data) == 128
+    fake = SimpleNamespace(num_frames=16, size=224)
+    assert plan.clips_at_a_time(fake) == CHUNK_CLIPS == 32  # type: ignore[arg-type]
+    assert dataclasses.replace(PLAN, chunk_clips=7).clips_at_a_time(fake_data) == 7
 
 
 def test_a_torn_chunk_is_made_again(fake_data: Any, tmp_path: Path) -> None:

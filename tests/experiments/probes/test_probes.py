@@ -156,12 +156,14 @@ def test_members_train_as_they_would_alone() -> None:
     labels = torch.randint(3, (16,), generator=generator)
 
     def train(module: AttentiveProbes, optimizer: torch.optim.Optimizer) -> None:
+        parameters = list(module.parameters())
         for _ in range(5):
-            module.zero_grad(set_to_none=False)
             logits = module(tokens)
             target = labels.expand(logits.shape[0], -1)
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
-            (loss * logits.shape[0]).backward()
+            gradients = torch.autograd.grad(loss * logits.shape[0], parameters)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient if parameter.grad is None else parameter.grad.copy_(gradient)
             optimizer.step()
 
     together = AttentiveProbes(2, 12, 3, 2, 2.0, torch.Generator().manual_seed(1))
