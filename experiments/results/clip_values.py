@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from experiments.results.row_groups import constant_columns, read_row_groups, write_row_groups
 from experiments.results.rows import RowStamp
-from vjepa.errors import UserError
-from vjepa.storage import atomic_path
 
 _IDENTITY = ("benchmark", "subspace", "metric", "corruption", "severity")
 
@@ -46,11 +44,7 @@ def write_clip_values(path: Path, blocks: Sequence[ClipValues]) -> None:
     """Write blocks, one row group each, the whole file or nothing; no blocks, no file."""
     if not blocks:
         return
-    with atomic_path(path) as temporary:
-        schema = _table(blocks[0]).schema
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-            for block in blocks:
-                writer.write_table(_table(block), row_group_size=max(1, len(block.video_ids)))
+    write_row_groups(path, map(_table, blocks))
 
 
 def read_clip_values(path: Path) -> list[ClipValues]:
@@ -59,20 +53,15 @@ def read_clip_values(path: Path) -> list[ClipValues]:
     Raises:
         UserError: the file is missing or no such Parquet file.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            return [_block(file.read_row_group(group)) for group in range(file.num_row_groups)]
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise UserError(f"cannot read {path}: {error}; run the evaluation again") from error
+    return [
+        _block(table) for table in read_row_groups(path, "values of clips", (*_IDENTITY, "index", "video_id", "value"))
+    ]
 
 
 def _table(block: ClipValues) -> pa.Table:
     n = len(block.video_ids)
     constants: dict[str, Any] = {**asdict(block.stamp), **{name: getattr(block, name) for name in _IDENTITY}}
-    columns = {
-        name: pa.array([value] * n, pa.int64() if isinstance(value, int) else pa.string())
-        for name, value in constants.items()
-    }
+    columns = constant_columns(constants, n)
     columns["index"] = pa.array(block.index, pa.int64())
     columns["video_id"] = pa.array(block.video_ids, pa.string())
     columns["value"] = pa.array(block.values, pa.float32())

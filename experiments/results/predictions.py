@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from experiments.results.row_groups import constant_columns, read_row_groups, write_row_groups
 from experiments.results.rows import RowStamp
-from vjepa.errors import UserError
-from vjepa.storage import atomic_path
 
 
 @dataclass(frozen=True)
@@ -49,17 +46,13 @@ class Predictions:
 
 _IDENTITY = tuple(item.name for item in fields(RowStamp))
 _CONDITION = ("benchmark", "probe", "subspace", "corruption", "severity")
+_PER_CLIP = ("index", "video_id", "label", "prediction", "log_prob")
 
 
 def _table(block: Predictions) -> pa.Table:
     n = len(block.video_ids)
     constants = {**asdict(block.stamp), **{name: getattr(block, name) for name in _CONDITION}}
-    columns: dict[str, Any] = {}
-    for name, value in constants.items():
-        if isinstance(value, int):
-            columns[name] = pa.array([value] * n, pa.int64())
-        else:
-            columns[name] = pa.array([value] * n, pa.string())
+    columns = constant_columns(constants, n)
     columns["index"] = pa.array(block.index, pa.int64())
     columns["video_id"] = pa.array(block.video_ids, pa.string())
     columns["label"] = pa.array(block.labels, pa.int64())
@@ -73,11 +66,7 @@ def write_predictions(path: Path, blocks: Sequence[Predictions]) -> None:
     """Write per-clip predictions to Parquet, one row group a block, the whole file or nothing."""
     if not blocks:
         raise ValueError("no predictions to write")
-    with atomic_path(path) as temporary:
-        schema = _table(blocks[0]).schema
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-            for block in blocks:
-                writer.write_table(_table(block), row_group_size=max(1, len(block.video_ids)))
+    write_row_groups(path, map(_table, blocks))
 
 
 def read_predictions(path: Path) -> list[Predictions]:
@@ -86,11 +75,7 @@ def read_predictions(path: Path) -> list[Predictions]:
     Raises:
         UserError: the file is missing or no such Parquet file.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            return [_block(file.read_row_group(group)) for group in range(file.num_row_groups)]
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise UserError(f"cannot read predictions {path}: {error}; run the evaluation again") from error
+    return [_block(table) for table in read_row_groups(path, "predictions", (*_IDENTITY, *_CONDITION, *_PER_CLIP))]
 
 
 def _block(table: pa.Table) -> Predictions:

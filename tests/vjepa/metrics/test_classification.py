@@ -155,7 +155,7 @@ def work(rank: int, folder: str) -> None:
 @pytest.mark.ddp
 def test_two_processes_agree_on_the_scores_of_all_clips(tmp_path: Path) -> None:
     spawn(work, (str(tmp_path),), nprocs=2)
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2)]
+    ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
     expected = {**classification_metrics(*predictions()), "num_clips": 400}
     for name in SHARDS:
         assert ranks[0][name] == ranks[1][name] == pytest.approx(expected, rel=1e-12)

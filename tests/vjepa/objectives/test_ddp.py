@@ -128,7 +128,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What two processes found, started once for all tests."""
     folder = tmp_path_factory.mktemp("ranks")
     spawn(work, (str(folder),), nprocs=WORLD)
-    return [torch.load(folder / f"rank{rank}.pt") for rank in range(WORLD)]
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(WORLD)]
 
 
 def outcomes(ranks: list[dict[str, Any]], split: str, case: str) -> list[Outcome]:
@@ -240,7 +240,7 @@ def test_a_model_with_every_term_trains_on_two_processes(kind: Any, tmp_path: Pa
     )  # fmt: skip
     clips = [noise_clip(batch=3, seed=seed) for seed in range(3)]
     trainer.fit(model, loader(clips), loader(clips))
-    states = [torch.load(tmp_path / f"{rank}.pt") for rank in range(WORLD)]
+    states = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(WORLD)]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     learned = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     for name, value in before.items():

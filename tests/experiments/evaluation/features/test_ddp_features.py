@@ -55,7 +55,7 @@ def work(rank: int, folder: str) -> None:
 @pytest.mark.ddp
 def test_two_processes_agree_with_one(tmp_path: Path) -> None:
     spawn(work, (str(tmp_path),), nprocs=2)
-    first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2))
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     alone = features_and_answers(tmp_path / "one", ALONE)
     for found in (first, second):
         assert int(found.pop("encoded")) < 50
