@@ -6,8 +6,11 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
+from torch import nn
 
 from vjepa.errors import UserError
+
+_SHOWN = 5
 
 
 def read_step(path: Path) -> int:
@@ -29,3 +32,33 @@ def read_step(path: Path) -> int:
             f"{path} is no checkpoint of a run, or is torn ({type(error).__name__}: {reason}); remove it and repeat "
             "the vjepa fit command of the run"
         ) from error
+
+
+def check_fits(path: Path, model: nn.Module) -> None:
+    """Refuse a checkpoint whose weights are not those of this model, before anything starts.
+
+    Args:
+        path: a whole checkpoint of a run; see ``read_step``.
+        model: the model that would load it, strictly.
+
+    Raises:
+        UserError: a tensor is missing, unknown or of another shape; the first ones are named.
+    """
+    stored = torch.load(path, weights_only=True, mmap=True, map_location="cpu")["state_dict"]
+    found = {name: tuple(value.shape) for name, value in stored.items()}
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    wrong = [
+        *(f"{name} is missing" for name in expected if name not in found),
+        *(f"{name} is unknown" for name in found if name not in expected),
+        *(
+            f"{name} is {list(found[name])} instead of {list(shape)}"
+            for name, shape in expected.items()
+            if found.get(name, shape) != shape
+        ),
+    ]
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise UserError(
+            f"{path} is of another architecture: {'; '.join(wrong[:_SHOWN])}{more}. Give the configuration that it was "
+            "trained with (config.yaml of its run)"
+        )

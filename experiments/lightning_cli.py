@@ -31,7 +31,7 @@ from experiments.callbacks import (
     ThroughputMonitor,
 )
 from experiments.callbacks.frozen import evaluations, probe_of
-from experiments.checkpoints import read_step
+from experiments.checkpoints import check_fits, read_step
 from experiments.messages import check_config_files, explain, import_class
 from experiments.overlays import leaves
 from experiments.runs import Run, RunOptions, plan_run, reopen
@@ -205,6 +205,8 @@ class JEPACLI(LightningCLI):
         self._start(self.trainer.test, kwargs)
 
     def _start(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+        if checkpoint := self.config[self.subcommand].ckpt_path:
+            check_fits(Path(checkpoint), self.model)
         try:
             function(**arguments)
         except SystemExit as stop:  # how Lightning ends after Ctrl-C

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentError
 from collections.abc import Mapping
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from data_modules.base import ClipDataModule
+from experiments.checkpoints import check_fits, read_step
 from experiments.lightning_cli import data_name, make_model
 from experiments.messages import explain
 from experiments.results import RowStamp
@@ -64,15 +64,9 @@ def load_model(run: Run) -> VideoJEPA:
     """
     model: VideoJEPA = instantiate(run.settings, "model", str(run.config))
     path = run.last_checkpoint
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-        model.load_state_dict(state)
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such checkpoint; repeat the vjepa fit command of the run") from error
-    except (UnpicklingError, EOFError, KeyError, TypeError, OSError) as error:
-        raise UserError(f"{path} is no checkpoint of this project ({type(error).__name__}: {error})") from error
-    except RuntimeError as error:
-        raise UserError(f"{path} does not fit the architecture of {run.config}: {error}") from error
+    read_step(path)
+    check_fits(path, model)
+    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
     return model.eval()
 
 

@@ -118,6 +118,16 @@ def test_bad_checkpoint_is_named(finished: Run, tmp_path: Path, damage: str) -> 
         load_model(copy)
 
 
+def test_checkpoint_of_another_architecture_is_refused_before_a_run_starts(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = words(tmp_path, "baseline", 12, "--model.preset=glyphs", f"--ckpt_path={finished.last_checkpoint}")
+    assert main(foreign) == 2
+    error = capsys.readouterr().err
+    assert "is of another architecture" in error and "encoder" in error and "Traceback" not in error
+    assert not list(tmp_path.rglob("config.yaml"))
+
+
 def test_unfinished_run_is_not_evaluated(finished: Run, tmp_path: Path) -> None:
     copy = Run(tmp_path / "run", "")
     copy.folder.mkdir()
