@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vjepa.errors import UserError
 
@@ -44,14 +45,18 @@ def check_fits(path: Path, model: nn.Module) -> None:
     Raises:
         UserError: a tensor is missing, unknown or of another shape; the first ones are named.
     """
-    stored = torch.load(path, weights_only=True, mmap=True, map_location="cpu")["state_dict"]
-    found = {name: tuple(value.shape) for name, value in stored.items()}
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    check_state(path, torch.load(path, weights_only=True, mmap=True, map_location="cpu")["state_dict"], model)
+
+
+def check_state(path: Path, state: Mapping[str, Tensor], model: nn.Module) -> None:
+    """Refuse weights that are not those of this model; arguments and errors as ``check_fits``."""
+    found = {name: list(value.shape) for name, value in state.items()}
+    expected = {name: list(value.shape) for name, value in model.state_dict().items()}
     wrong = [
         *(f"{name} is missing" for name in expected if name not in found),
         *(f"{name} is unknown" for name in found if name not in expected),
         *(
-            f"{name} is {list(found[name])} instead of {list(shape)}"
+            f"{name} is {found[name]} instead of {shape}"
             for name, shape in expected.items()
             if found.get(name, shape) != shape
         ),

@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from experiments.cli import main
+from experiments.export import open_encoder
 from experiments.load import load_data, load_model
 from experiments.overlays import BASE, CONFIGS
 from experiments.report import read_scalars
@@ -98,6 +99,16 @@ def test_loads_back_strictly(finished: Run, tmp_path: Path) -> None:
     assert isinstance(model, FactorizedVideoJEPA) and model.layout.kind == "within_level"
     frames = load_data(finished).dataset("val").fetch([0, 1]).frames
     assert not torch.equal(model.frozen()(frames), model.frozen("init")(frames))
+
+
+def test_exported_encoder_gives_the_same_tokens(finished: Run, tmp_path: Path) -> None:
+    model, frames = load_model(finished), load_data(finished).dataset("val").fetch([0, 1]).frames
+    for half, tolerance in ((False, 0.0), (True, 5e-3)):
+        path = tmp_path / f"half{half}.safetensors"
+        assert main(["export", str(finished.folder), "--out", str(path), *(["--half"] if half else [])]) == 0
+        exported = open_encoder(path)
+        torch.testing.assert_close(exported.model.frozen()(frames), model.frozen()(frames), rtol=0, atol=tolerance)
+        assert exported.stamp.config_hash == finished.config_hash and exported.clip_shape["size"] == 32
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "other architecture", "absent"])
