@@ -2,7 +2,8 @@
 
 ``results.csv`` holds one line a result file of the study's released code (arXiv 2605.17165, folder results/), named in
 its last column; ``configs.csv`` holds one line a training configuration of that code, as the objective and regime
-overlays of this project that say the same.
+overlays of this project that say the same. ``random_init.csv`` is not the study's: the study's model, never trained,
+put through the study's synthetic protocol.
 """
 
 from __future__ import annotations
@@ -65,6 +66,28 @@ class PublishedResult:
     source_file: str
 
 
+@dataclass(frozen=True)
+class RandomInitResult:
+    """One number of the study's encoder as it was initialised, by the study's own protocol.
+
+    Args:
+        benchmark: as in ``PublishedResult``.
+        preset: size of the encoder.
+        pretraining_seed: of the initialisation.
+        probe_seed: of the probe; the study left it open.
+        accuracy_percent: top-1 on the test clips.
+        train_clips, test_clips: clips that the probe was fitted and judged on.
+    """
+
+    benchmark: str
+    preset: str
+    pretraining_seed: int
+    probe_seed: int
+    accuracy_percent: float
+    train_clips: int
+    test_clips: int
+
+
 @lru_cache
 def configs() -> tuple[PublishedConfig, ...]:
     """The 35 configurations."""
@@ -92,6 +115,23 @@ def results() -> tuple[PublishedResult, ...]:
             source_file=row["source_file"],
         )
         for row in _read("results.csv")
+    )
+
+
+@lru_cache
+def random_init_results() -> tuple[RandomInitResult, ...]:
+    """What an encoder scores that was never trained."""
+    return tuple(
+        RandomInitResult(
+            benchmark=row["benchmark"],
+            preset=row["preset"],
+            pretraining_seed=int(row["pretraining_seed"]),
+            probe_seed=int(row["probe_seed"]),
+            accuracy_percent=float(row["accuracy_percent"]),
+            train_clips=int(row["train_clips"]),
+            test_clips=int(row["test_clips"]),
+        )
+        for row in _read("random_init.csv")
     )
 
 

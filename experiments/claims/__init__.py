@@ -1,0 +1,1 @@
+"""The study's twelve claims, each checked against its published numbers, its defects, and our own runs."""
