@@ -12,6 +12,7 @@ from typing import Any, Literal
 from data_modules.annotations.presence import look_for
 from data_modules.annotations.roots import data_root
 from data_modules.clips.videos import VideoDataset, VideoFile
+from data_modules.clips.views import ONE_VIEW
 from data_modules.streaming import StreamingDataModule
 from vjepa.errors import UserError
 from vjepa.storage import digest
@@ -102,6 +103,7 @@ class FilesDataModule(StreamingDataModule):
             self.augmentation if training else None,
             self.seed,
             group_sizes=[len(part.files) for part in parts],
+            views=self.views if split == "test" else ONE_VIEW,
             **self._dataset_options(),
         )
 

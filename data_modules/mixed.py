@@ -8,6 +8,7 @@ from typing import Any, Literal
 from data_modules.base import ClipDataModule
 from data_modules.clips.datasets import ClipDataset, Task
 from data_modules.clips.videos import VideoDataset
+from data_modules.clips.views import ONE_VIEW
 from data_modules.decode.images import is_image
 from data_modules.generated.datamodule import GeneratedDataModule
 from data_modules.mixing.mixture import Mixture, mixture_tasks
@@ -115,7 +116,8 @@ class MixedDataModule(StreamingDataModule):
         if split == "train":
             return member.training_dataset()
         if isinstance(member, GeneratedDataModule):
-            return member.stream(split, self.size)  # its own clips for probes may be of another size
+            # Its own clips for probes may be of another size.
+            return member.stream(split, self.size, views=self.views if split == "test" else ONE_VIEW)
         return member.dataset(split)
 
     def _train_sampler(self, data: ClipDataset) -> EndlessSampler:

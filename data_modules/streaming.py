@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from data_modules.base import ClipDataModule
 from data_modules.clips.augment import Augmentation
 from data_modules.clips.sampling import FpsRule, FrameSampling
+from data_modules.clips.views import EvaluationViews
 from vjepa.errors import UserError, unknown_name
 from vjepa.reading import Reading, resolve
 
@@ -24,7 +25,7 @@ class StreamingDataModule(ClipDataModule):
     """Clips that are decoded as they are asked for; a subclass says which.
 
     A training clip is a random stretch of a video in a random crop; an evaluation clip is spread over the whole video
-    and shows its centre.
+    and shows its centre. The frozen evaluation may show several clips and crops of a test video and average over them.
 
     Args:
         batch_size: clips per batch and process (before gradient accumulation), >= 1.
@@ -46,6 +47,8 @@ class StreamingDataModule(ClipDataModule):
             which a run stops, in [0, 1].
         timeout: seconds to wait for a batch of the loader processes, > 0.
         reading: of the study, for switches left at None.
+        eval_clips: clips of each test video in the frozen evaluation, >= 1; None is 1.
+        eval_crops: crops of each of those along its long side, odd; None is 1, the centre.
 
     Raises:
         UserError: a value is out of range.
@@ -71,6 +74,8 @@ class StreamingDataModule(ClipDataModule):
         max_broken_ratio: float = 0.01,
         timeout: float = 300.0,
         reading: Reading = "as_described",
+        eval_clips: int | None = None,
+        eval_crops: int | None = None,
     ) -> None:
         super().__init__(batch_size, num_workers, seed, num_frames, size, max_broken_ratio, timeout)
         if not 0 < val_ratio < 1:
@@ -82,5 +87,7 @@ class StreamingDataModule(ClipDataModule):
         rule: FpsRule = resolve("sampling.fps_rule", fps_rule, reading)
         self.sampling = FrameSampling(num_frames, frame_step, fps, None if fps is None else rule)
         self.augmentation = Augmentation(tuple(scale), tuple(aspect_ratio), horizontal_flip)  # type: ignore[arg-type]
+        # None by default: a null does not enter the identity of a run.
+        self.views = EvaluationViews(1 if eval_clips is None else eval_clips, 1 if eval_crops is None else eval_crops)
         self.root, self.val_ratio, self.split_seed = root, val_ratio, split_seed
         self.allow_links = allow_links

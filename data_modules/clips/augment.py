@@ -83,12 +83,12 @@ class CentreView:
 class SideViews:
     """Several squares of a frame whose short side has been resized, evenly spaced along its long side.
 
-    Three are the two ends and the centre; one is the centre, as ``CentreView`` has it.
+    The first is the centre, as ``CentreView`` has it; the others follow from the start of the side to its end.
 
     Args:
         frame_height, frame_width: of the frame in pixels.
         size: height and width of a square.
-        count: V, >= 1.
+        count: K, odd, >= 3.
     """
 
     frame_height: int
@@ -97,14 +97,15 @@ class SideViews:
     count: int
 
     def __call__(self, image: Image) -> Image:
-        """(H, W, 3) -> (V, size, size, 3) uint8."""
+        """(H, W, 3) -> (K * size, size, 3) uint8, one square below the other."""
         short = min(self.frame_height, self.frame_width)
         height, width = self.frame_height * self.size // short, self.frame_width * self.size // short
         resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-        places = np.arange(self.count) / (self.count - 1) if self.count > 1 else np.array([0.5])
-        tops, lefts = (places * (height - self.size)).astype(int), (places * (width - self.size)).astype(int)
-        squares = [resized[top : top + self.size, left : left + self.size] for top, left in zip(tops, lefts)]
-        return np.asarray(np.stack(squares), dtype=np.uint8)
+        last = self.count - 1
+        places = [last // 2, *(place for place in range(self.count) if place != last // 2)]
+        corners = [((height - self.size) * place // last, (width - self.size) * place // last) for place in places]
+        squares = [resized[top : top + self.size, left : left + self.size] for top, left in corners]
+        return np.asarray(np.concatenate(squares), dtype=np.uint8)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from data_modules.clips.broken import BrokenFile, BrokenLog
+from data_modules.clips.views import ONE_VIEW, EvaluationViews
 from data_modules.decode.frames import BrokenVideo
 from vjepa.corruptions.source import SourceClip
 from vjepa.errors import UserError
@@ -56,7 +57,8 @@ class Task:
 class ClipDataset(Dataset[Sample], ABC):
     """The clips of one split, in a fixed order.
 
-    Files that cannot be read are listed in ``broken``, under their id.
+    Files that cannot be read are listed in ``broken``, under their id. A clip is the first of the ``views`` of a video;
+    ``read_views`` and ``read_sources`` give all of them, V = C * K.
 
     Args:
         split: train, val or test.
@@ -64,6 +66,8 @@ class ClipDataset(Dataset[Sample], ABC):
         video_ids: n stable names.
         labels: (n, Q) int64; -1 where a task does not apply.
     """
+
+    views: EvaluationViews = ONE_VIEW
 
     def __init__(self, split: str, tasks: tuple[Task, ...], video_ids: tuple[str, ...], labels: Tensor) -> None:
         self.split = split
@@ -99,6 +103,27 @@ class ClipDataset(Dataset[Sample], ABC):
             BrokenVideo: it cannot be read.
         """
         return SourceClip.of_clip(self.read(torch.tensor([index]))[0].numpy())
+
+    def read_views(self, index: int) -> Tensor:
+        """Return all views of one video, (V, F, H, W, 3) uint8, from one decode; the first is what ``read`` gives.
+
+        A data set of more views than one overrides this. May be called by several threads at once.
+
+        Raises:
+            BrokenVideo: it cannot be read.
+        """
+        return self.read(torch.tensor([index]))
+
+    def read_sources(self, index: int) -> Iterator[SourceClip]:
+        """Return the C clips of one video as ``read_source`` gives the first, from one decode.
+
+        Their frames show the K crops one below the other, for ``views.crops`` to take apart. A data set of more views
+        than one overrides this. May be called by several threads at once.
+
+        Raises:
+            BrokenVideo: it cannot be read.
+        """
+        return iter([self.read_source(index)])
 
     def fetch(self, indices: Tensor | Sequence[int]) -> Clip:
         """Return several clips as one batch, read together, for evaluation.

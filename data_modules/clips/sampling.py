@@ -75,23 +75,6 @@ class FrameSampling:
         start = int(rng.integers(self.num_starts(num_available, native_fps)))
         return self.indices_from(start, num_available, native_fps)
 
-    def even_clips(self, num_clips: int, num_available: int, native_fps: float) -> NDArray[np.int64]:
-        """Return the frames of several clips whose starts are evenly spaced from the first to the last; one is central.
-
-        Args:
-            num_clips: C, >= 1.
-            num_available, native_fps: as ``clip_indices``.
-
-        Returns:
-            (C, F) int64, each row as ``clip_indices``; rows are equal where the video has fewer starts.
-
-        Raises:
-            UserError: as ``num_starts``.
-        """
-        last = self.num_starts(num_available, native_fps) - 1
-        starts = np.linspace(0, last, num_clips) if num_clips > 1 else np.array([last / 2])
-        return np.stack([self.indices_from(int(start), num_available, native_fps) for start in starts])
-
     def num_starts(self, num_available: int, native_fps: float) -> int:
         """Return how many starts a clip can have, 1 for a video that is shorter than a clip.
 

@@ -1,28 +1,32 @@
-"""Reads a clip with the frames of its video that corruptions act on, in one pass over the file."""
+"""Reads the clips of a video with the frames of it that corruptions act on, in one pass over the file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modules.clips.augment import CentreView
 from data_modules.decode.reader import Image, View, read_clip
 from vjepa.corruptions.source import Frames, SourceClip, native_numbers, seen_numbers
 
+ViewOf = Callable[[int, int], View]
+"""From the height and width of a frame to what the model sees of it."""
 
-def video_source(
-    path: Path | str, evaluation: Callable[[int, int], NDArray[np.int64]], num_frames: int, size: int
-) -> SourceClip:
-    """Read an evaluation clip of a video with what surrounds it.
+
+def video_sources(
+    path: Path | str, choose: Callable[[int], NDArray[np.int64]], view_of: ViewOf
+) -> Iterator[SourceClip]:
+    """Read the evaluation clips of a video with what surrounds them, from one decode, which is over on return.
 
     Args:
         path: of the file.
-        evaluation: from (frames in the video, F) to frame numbers.
-        num_frames: F, >= 1.
-        size: height and width of the clip in pixels, >= 1.
+        choose: from the number of frames in the video to those of its clips, (C, F).
+        view_of: see there.
+
+    Returns:
+        The C clips; each holds frames of its own at the resolution of the video, so let go of one before the next.
 
     Raises:
         BrokenVideo: as ``read_clip``.
@@ -30,27 +34,28 @@ def video_source(
     last: _Pass | None = None
 
     # The reader may go over a file again; what the last pass has taken counts.
-    def choose(num_available: int, fps: float) -> NDArray[np.int64]:
+    def wanted(num_available: int, fps: float) -> NDArray[np.int64]:
         nonlocal last
-        last = _Pass(evaluation(num_available, num_frames), num_available, size)
+        last = _Pass(choose(num_available), num_available, view_of)
         return last.numbers
 
-    def view_of(height: int, width: int) -> View:
+    def start(height: int, width: int) -> View:
         assert last is not None
         return last.start(height, width)
 
-    pictures = read_clip(path, choose, view_of)
+    pictures = read_clip(path, wanted, start)
     assert last is not None
-    native = Frames(last.native, np.stack(last.taken))
-    return SourceClip(last.sampled, native, Frames(last.numbers, pictures), last.view)
+    seen = Frames(last.numbers, pictures)
+    read = last
+    return (SourceClip(sampled, read.native(sampled), seen, read.view) for sampled in read.clips)
 
 
-def image_source(image: Image, num_frames: int, size: int) -> SourceClip:
-    """Make a still video of F = ``num_frames`` frames from the centre of an image (H_px, W_px, 3).
+def image_source(image: Image, num_frames: int, view_of: ViewOf) -> SourceClip:
+    """Make a still video of F = ``num_frames`` frames of an image (H_px, W_px, 3).
 
     Compression gets the image once.
     """
-    view, number = CentreView(image.shape[0], image.shape[1], size), np.zeros(1, np.int64)
+    view, number = view_of(image.shape[0], image.shape[1]), np.zeros(1, np.int64)
     native = Frames(number, np.ascontiguousarray(image)[None])
     return SourceClip(np.repeat(number, num_frames), native, Frames(number, view(image)[None]), view)
 
@@ -58,20 +63,28 @@ def image_source(image: Image, num_frames: int, size: int) -> SourceClip:
 class _Pass:
     """One pass over a video, which shows the wanted frames in ascending order."""
 
-    view: CentreView
+    view: View
 
-    def __init__(self, sampled: NDArray[np.int64], num_available: int, size: int) -> None:
-        self.sampled, self.native = sampled, native_numbers(sampled)
-        self.numbers = np.union1d(self.native, seen_numbers(sampled, num_available))
-        self.taken: list[Image] = []
-        self._size = size
-        self._is_native = iter(np.isin(self.numbers, self.native).tolist())
+    def __init__(self, clips: NDArray[np.int64], num_available: int, view_of: ViewOf) -> None:
+        self.clips = clips
+        native = np.unique(np.concatenate([native_numbers(sampled) for sampled in clips]))
+        self.numbers = np.unique(np.concatenate([native, *(seen_numbers(sampled, num_available) for sampled in clips)]))
+        self._native = set(native.tolist())
+        self._coming = iter(self.numbers.tolist())
+        self._taken: dict[int, Image] = {}
+        self._view_of = view_of
 
     def start(self, height: int, width: int) -> View:
-        self.view = CentreView(height, width, self._size)
+        self.view = self._view_of(height, width)
         return self._take
 
+    def native(self, sampled: NDArray[np.int64]) -> Frames:
+        """Frames of one clip at the resolution of the video."""
+        numbers = native_numbers(sampled)
+        return Frames(numbers, np.stack([self._taken[number] for number in numbers.tolist()]))
+
     def _take(self, image: Image) -> Image:
-        if next(self._is_native):
-            self.taken.append(image.copy())
+        number = next(self._coming)
+        if number in self._native:
+            self._taken[number] = image.copy()
         return self.view(image)

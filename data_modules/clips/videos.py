@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from data_modules.clips.augment import Augmentation, CentreView
+from data_modules.clips.augment import Augmentation
 from data_modules.clips.datasets import ClipDataset, Task
 from data_modules.clips.sampling import FrameSampling
-from data_modules.clips.sources import image_source, video_source
+from data_modules.clips.sources import image_source, video_sources
+from data_modules.clips.views import ONE_VIEW, EvaluationViews
 from data_modules.clips.watch import reading
 from data_modules.decode.frames import BrokenVideo, uniform_indices
 from data_modules.decode.images import is_image, read_image
@@ -52,7 +53,8 @@ class VideoDataset(ClipDataset):
     broken file is left out. ``fetch_training`` gives training clips: frames by ``sampling``, views by ``augmentation``;
     a broken file is replaced by another of its group. Which frames, which view and which replacement are functions of
     (seed, draw, file) alone. Both list the file in ``broken``. A file that was cut short is broken to evaluation;
-    training uses what is left where a clip fits in.
+    training uses what is left where a clip fits in. ``read_views`` gives all ``views`` of a video from one decode, and
+    of an image as many, of which the clips are equal.
 
     An image is a still video of F equal frames, since a batch has one number of frames. It is a clip of one frame in a
     data set of images only and, with ``single_images``, in a batch of images only.
@@ -69,9 +71,11 @@ class VideoDataset(ClipDataset):
         evaluation: from (frames in the video, F) to frame numbers; a function of a module.
         group_sizes: sizes of the runs of files that replace one another, with sum n; None is one group.
         single_images: whether a batch of images only has one frame; groups must then hold one kind of file.
+        views: for evaluation that averages over them; several clips need the default ``evaluation``.
 
     Raises:
         UserError: no files, labels that do not match the tasks, a repeated id or another F.
+        ValueError: several clips by another rule.
     """
 
     def __init__(
@@ -87,14 +91,17 @@ class VideoDataset(ClipDataset):
         evaluation: Callable[[int, int], NDArray[np.int64]] = uniform_indices,
         group_sizes: Sequence[int] | None = None,
         single_images: bool = False,
+        views: EvaluationViews = ONE_VIEW,
     ) -> None:
+        if views.num_clips > 1 and evaluation is not uniform_indices:
+            raise ValueError(f"{split}: several clips of a video are those between uniform_indices, not {evaluation}")
         sizes = [len(files)] if group_sizes is None else list(group_sizes)
         _check(files, tasks, split, num_frames, size, sampling, sizes)
         labels = torch.tensor([file.labels for file in files], dtype=torch.int64).reshape(len(files), len(tasks))
         super().__init__(split, tasks, tuple(file.id for file in files), labels)
         self.paths = tuple(str(file.path) for file in files)
         self.sampling, self.augmentation, self.evaluation = sampling, augmentation, evaluation
-        self.size, self.seed = size, seed
+        self.size, self.seed, self.views = size, seed, views
         self._single_images = single_images or all(map(is_image, self.paths))
         self._clip_frames = num_frames
         self._bounds = (0, *accumulate(sizes))
@@ -113,13 +120,49 @@ class VideoDataset(ClipDataset):
         Raises:
             BrokenVideo: as ``read``.
         """
+        return next(self._sources(index, ONE_VIEW))
+
+    def read_views(self, index: int) -> Tensor:
+        """Return all views of a file, (V, F, size, size, 3) uint8, or of one frame as ``read`` has it.
+
+        Raises:
+            BrokenVideo: as ``read``.
+        """
+        frames = self._read_whole(index, self.views).numpy()
+        if is_image(self.paths[index]):
+            clips = [self.views.crops(frames)] * self.views.num_clips
+        else:
+            clips = [self.views.crops(clip) for clip in np.split(frames, self.views.num_clips)]
+        read = torch.from_numpy(np.concatenate(clips))
+        return read if self._single_images else read.expand(-1, self._clip_frames, -1, -1, -1)
+
+    def read_sources(self, index: int) -> Iterator[SourceClip]:
+        """Return all clips of a file with the frames of it that corruptions act on, decoded once.
+
+        Raises:
+            BrokenVideo: as ``read``.
+        """
+        return iter([self.read_source(index)]) if self.views == ONE_VIEW else self._sources(index, self.views)
+
+    def _sources(self, index: int, views: EvaluationViews) -> Iterator[SourceClip]:
         path = self.paths[index]
         if (cut := _cut_short(path)) is not None:
             raise cut
+
+        def view_of(height: int, width: int) -> View:
+            return views.view_of(height, width, self.size)
+
         with reading(path):
             if is_image(path):
-                return image_source(read_image(path), 1 if self._single_images else self._clip_frames, self.size)
-            return video_source(path, self.evaluation, self._clip_frames, self.size)
+                still = image_source(read_image(path), 1 if self._single_images else self._clip_frames, view_of)
+                return iter([still] * views.num_clips)
+            return video_sources(path, lambda num_available: self._clips(num_available, views), view_of)
+
+    def _clips(self, num_available: int, views: EvaluationViews) -> NDArray[np.int64]:
+        """(C, F) frames of the evaluation clips of a video."""
+        if views.num_clips == 1:
+            return self.evaluation(num_available, self._clip_frames)[None]
+        return views.clips(num_available, self._clip_frames)
 
     def fetch_training(self, indices: Sequence[int], draws: Sequence[int]) -> Clip:
         """Return a batch of training clips.
@@ -195,7 +238,7 @@ class VideoDataset(ClipDataset):
 
         def view_of(height: int, width: int) -> View:
             if augmentation is None:
-                return CentreView(height, width, self.size)
+                return ONE_VIEW.view_of(height, width, self.size)
             return augmentation.view(height, width, self.size, self._rng(draw, index, _SPACE))
 
         clip = self._read_file(path, choose, view_of)
@@ -203,15 +246,16 @@ class VideoDataset(ClipDataset):
             self.broken.add(self.listed_id(index), cut, "used")
         return clip
 
-    def _read_whole(self, index: int) -> Tensor:
+    def _read_whole(self, index: int, views: EvaluationViews = ONE_VIEW) -> Tensor:
+        """All evaluation clips: (C * F, K * size, size, 3) of a video, (1, K * size, size, 3) of an image."""
         if (cut := _cut_short(self.paths[index])) is not None:
             raise cut
 
         def choose(num_available: int, fps: float) -> NDArray[np.int64]:
-            return self.evaluation(num_available, self._clip_frames)
+            return self._clips(num_available, views).ravel()
 
         def view_of(height: int, width: int) -> View:
-            return CentreView(height, width, self.size)
+            return views.view_of(height, width, self.size)
 
         return self._read_file(self.paths[index], choose, view_of)
 

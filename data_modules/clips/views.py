@@ -1,109 +1,97 @@
-"""Several clips and several crops of a video, for evaluation that averages over them; one decode serves all."""
+"""Which views of a video an evaluation looks at: several clips of it, several crops of each clip."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modules.clips.augment import SideViews
-from data_modules.clips.sampling import FrameSampling
+from data_modules.clips.augment import CentreView, SideViews
 from data_modules.decode.frames import uniform_indices
-from data_modules.decode.images import is_image, read_image
-from data_modules.decode.reader import read_clip
+from data_modules.decode.reader import View
 from vjepa.errors import UserError
 
 
 @dataclass(frozen=True)
 class EvaluationViews:
-    """Which parts of a video an evaluation looks at.
+    """C clips of a video and K crops of each, V = C * K views; the first is the one that there is by default.
 
-    One clip and one crop, the default, are frames over the whole video and its centre, as the study has it.
+    Every clip is spread over the whole video: its frames lie between those of the others. Crops are squares along the
+    long side. The first view is the study's evaluation clip: frames from the first to the last, and their centre.
 
     Args:
-        num_clips: C, clips of a video, >= 1.
-        num_crops: V, squares along the long side of each clip, >= 1; 3 are usual.
-        num_frames: F, frames of a clip, >= 1.
-        sampling: of the frames of a clip, with the same F; None spreads them over the whole video, and then C is 1.
-        seed: of random starts, >= 0; None spaces the starts evenly over the video.
+        num_clips: C, >= 1. The second clip lies half a step later than the first, and so on.
+        num_crops: K, odd, so that one is the centre; 3 are usual: the centre and both ends.
 
     Raises:
-        UserError: a count is below 1, ``sampling`` has another F, or several clips would be the same one.
+        UserError: a number is out of range.
     """
 
     num_clips: int = 1
     num_crops: int = 1
-    num_frames: int = 16
-    sampling: FrameSampling | None = None
-    seed: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("num_clips", "num_crops", "num_frames"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; expected 1 or more")
-        if self.sampling is None and (self.num_clips > 1 or self.seed is not None):
+        if self.num_clips < 1:
+            raise UserError(f"eval_clips is {self.num_clips}; expected 1 or more")
+        if self.num_crops < 1 or self.num_crops % 2 == 0:
             raise UserError(
-                f"num_clips is {self.num_clips} and seed is {self.seed} without sampling: a clip is then spread over "
-                "the whole video, so there is only one; set sampling"
+                f"eval_crops is {self.num_crops}; expected an odd number (1, 3, ...): the centre is always one of them"
             )
-        if self.sampling is not None and self.sampling.num_frames != self.num_frames:
-            raise UserError(f"num_frames is {self.num_frames}, but clips are sampled with {self.sampling.num_frames}")
 
     @property
     def num_views(self) -> int:
-        """C * V, what a video becomes."""
+        """V = C * K."""
         return self.num_clips * self.num_crops
 
-    def clips(self, num_available: int, native_fps: float) -> NDArray[np.int64]:
+    @property
+    def options(self) -> dict[str, int]:
+        """What numbers depend on, as the options of a data module; nothing for one view."""
+        return {"eval_clips": self.num_clips, "eval_crops": self.num_crops} if self.num_views > 1 else {}
+
+    def clips(self, num_available: int, num_frames: int) -> NDArray[np.int64]:
         """Return the frames of every clip.
 
         Args:
-            num_available: frames in the video, >= 1.
-            native_fps: its rate in frames per second; read only where ``sampling`` goes by a rate.
+            num_available: n, frames in the video, >= 1.
+            num_frames: F, frames of a clip, >= 1.
 
         Returns:
-            (C, F) int64, ascending in each row, in [0, num_available).
-
-        Raises:
-            UserError: as ``FrameSampling.num_starts``.
+            (C, F) int64, ascending in each row, in [0, n). The first row is ``uniform_indices``; the others lie parts
+            of the step (n - 1) / (F - 1) before or after it, and end where the video ends. All are equal where the
+            video has no frames between.
         """
-        if self.sampling is None:
-            return uniform_indices(num_available, self.num_frames)[None]
-        if self.seed is None:
-            return self.sampling.even_clips(self.num_clips, num_available, native_fps)
-        rng = np.random.default_rng(self.seed)
-        draws = [self.sampling.clip_indices(num_available, native_fps, rng) for _ in range(self.num_clips)]
-        return np.stack(draws)
+        first = uniform_indices(num_available, num_frames)
+        if num_available < num_frames:
+            return np.tile(first, (self.num_clips, 1))
+        even, step = np.linspace(0, num_available - 1, num_frames), (num_available - 1) / max(1, num_frames - 1)
+        others = [np.floor(even + part * step).clip(0, num_available - 1) for part in self._parts()]
+        return np.stack([first, *others]).astype(np.int64)
+
+    def view_of(self, height: int, width: int, size: int) -> View:
+        """Return what makes the crops of a frame of ``height`` x ``width`` pixels.
+
+        Args:
+            height, width: of the frame.
+            size: height and width of a crop, >= 1.
+
+        Returns:
+            From (height, width, 3) to (K * size, size, 3) uint8: the crops one below the other, the centre on top.
+        """
+        if self.num_crops == 1:
+            return CentreView(height, width, size)
+        return SideViews(height, width, size, self.num_crops)
+
+    def crops(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Take the crops of a clip apart, (F, K * h, w, 3) as ``view_of`` made them -> (K, F, h, w, 3)."""
+        num_frames, height, width, channels = frames.shape
+        apart = frames.reshape(num_frames, self.num_crops, height // self.num_crops, width, channels)
+        return apart.swapaxes(0, 1)
+
+    def _parts(self) -> list[float]:
+        """How far the clips after the first lie from it, in steps, in (-1/2, 1/2]."""
+        parts = [number / self.num_clips for number in range(1, self.num_clips)]
+        return [part if part <= 0.5 else part - 1 for part in parts]
 
 
-def read_views(path: Path | str, views: EvaluationViews, size: int) -> NDArray[np.uint8]:
-    """Read all views of a video, or of an image as a still video.
-
-    Each frame is decoded, converted and resized once, however many clips and crops show it. Scores of b videos come
-    back as (b * C * V, ...): reshape to (b, C * V, ...) and average.
-
-    Args:
-        path: of the file.
-        views: which.
-        size: height and width of a view in pixels, >= 1.
-
-    Returns:
-        (C * V, F, size, size, 3) uint8, RGB; the crops of the first clip come first.
-
-    Raises:
-        BrokenVideo: as ``read_clip`` and ``read_image``.
-        UserError: the frames of a clip cannot be chosen.
-    """
-    if is_image(path):
-        image = read_image(path)
-        squares = SideViews(image.shape[0], image.shape[1], size, views.num_crops)(image)
-        return np.tile(squares[:, None], (views.num_clips, views.num_frames, 1, 1, 1))
-    frames = read_clip(
-        path,
-        lambda num_available, fps: views.clips(num_available, fps).ravel(),
-        lambda height, width: SideViews(height, width, size, views.num_crops),
-    )
-    by_clip = frames.reshape(views.num_clips, views.num_frames, views.num_crops, size, size, 3)
-    return by_clip.swapaxes(1, 2).reshape(views.num_views, views.num_frames, size, size, 3)
+ONE_VIEW = EvaluationViews()

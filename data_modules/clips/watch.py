@@ -90,6 +90,7 @@ class ReadingBoard:
 _slot: tuple[ReadingBoard, int] | None = None
 _own: dict[int, tuple[str, float]] = {}
 _watchman: threading.Thread | None = None
+_starting = threading.Lock()
 
 
 @contextmanager
@@ -114,15 +115,19 @@ def reading(path: str) -> Iterator[None]:
 
 def _start_watchman() -> None:
     global _watchman
-    if _watchman is None or not _watchman.is_alive():
-        _watchman = threading.Thread(target=_watch, name="slow reads", daemon=True)
-        _watchman.start()
+    # Several threads may begin to read at once.
+    with _starting:
+        if _watchman is None or not _watchman.is_alive():
+            _watchman = threading.Thread(target=_watch, name="slow reads", daemon=True)
+            _watchman.start()
 
 
 def _watch() -> None:
     named: set[tuple[str, float]] = set()
     while True:
         time.sleep(min(PATIENCE / 4, 5.0))
+        if threading.current_thread() is not _watchman:
+            return
         for path, start in list(_own.values()):
             seconds = time.monotonic() - start
             if seconds > PATIENCE and (path, start) not in named:

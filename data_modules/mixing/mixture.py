@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -29,6 +29,9 @@ class Mixture(ClipDataset):
         num_frames: F.
         size: height and width of all clips in pixels.
         single_images: whether a batch of images only has one frame; otherwise an image is a still video.
+
+    Raises:
+        UserError: the sources show different views of a video.
     """
 
     def __init__(
@@ -50,7 +53,14 @@ class Mixture(ClipDataset):
             first += len(column)
         ids = tuple(f"{name}/{video_id}" for name, source in zip(names, sources) for video_id in source.video_ids)
         super().__init__(split, tasks, ids, labels)
-        self.sources = tuple(sources)
+        self.sources, self.views = tuple(sources), sources[0].views
+        for name, source in zip(names, sources):
+            if source.views != self.views:
+                raise UserError(
+                    f"{name}: {source.views.num_clips} x {source.views.num_crops} views of a {split} video, "
+                    f"{names[0]} has {self.views.num_clips} x {self.views.num_crops}; give eval_clips and eval_crops "
+                    "to the mixture, not to its parts"
+                )
         for name, source in zip(names, sources):
             source.list_broken_in(self.broken, name)
         self._names = tuple(names)
@@ -68,6 +78,24 @@ class Mixture(ClipDataset):
         number, place = self._find(index)
         source = self.sources[number].read_source(place)
         self._checked(number, torch.from_numpy(source.clip()))
+        return self._extended(source)
+
+    def read_views(self, index: int) -> Tensor:
+        """Return all views of a video, (V, F, size, size, 3) uint8, or of one frame as ``read`` has it."""
+        number, place = self._find(index)
+        views = self.sources[number].read_views(place)
+        self._checked(number, views[0])
+        return views if self._single_images else views.expand(-1, *self._shape)
+
+    def read_sources(self, index: int) -> Iterator[SourceClip]:
+        """Yield all clips of a video with the frames of it that corruptions act on, from one decode."""
+        number, place = self._find(index)
+        for source in self.sources[number].read_sources(place):
+            self._checked(number, torch.from_numpy(self.views.crops(source.clip())[0]))
+            yield self._extended(source)
+
+    def _extended(self, source: SourceClip) -> SourceClip:
+        """An image among videos as a still video."""
         if len(source.sampled) == 1 and not self._single_images:
             return replace(source, sampled=source.sampled.repeat(self._shape[0]))
         return source
