@@ -40,6 +40,10 @@ class Encoded:
         """The same clips through some of the channels."""
         return _Part(self, view)
 
+    def first_of(self, num_views: int) -> Encoded:
+        """The first view of each video, of clips that are ``num_views`` views of each one after the other."""
+        return self if num_views == 1 else _FirstViews(self, num_views)
+
     def __len__(self) -> int:
         return len(self.time)
 
@@ -61,6 +65,21 @@ class _Part(Encoded):
     @cached_property
     def mean(self) -> Tensor:
         return self._view.select(self._whole.mean)
+
+
+class _FirstViews(Encoded):
+    """Every V-th clip of an ``Encoded``."""
+
+    def __init__(self, whole: Encoded, num_views: int) -> None:
+        self._whole, self._num_views = whole, num_views
+
+    @cached_property
+    def tokens(self) -> Tensor:  # type: ignore[override]
+        return self._whole.tokens[:: self._num_views]
+
+    @cached_property
+    def time(self) -> Tensor:
+        return self._whole.time[:: self._num_views]
 
 
 class Pooled(Encoded):

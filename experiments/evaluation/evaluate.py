@@ -128,7 +128,8 @@ class _Work:
         probes = [protocol(name).hash for name in (*self.plan.probes, *self.plan.subspace_probes)]
         what = [analysis.identity for analysis in self.analyses]
         data = vars(DataKey.of(self.data))
-        plan = vars(self.plan) | {"chunk_clips": self.plan.clips_at_a_time(self.data)}
+        views = self.splits["test"].views
+        plan = vars(self.plan) | {"chunk_clips": self.plan.videos_at_a_time(self.data, views)} | views.options
         return digest_json([who, probes, what, data, plan])
 
     @property
@@ -155,6 +156,10 @@ class _Work:
                     self._tell_excluded(split, lost)
             report += Report(fitted.rows)
             participants.append(Participant(subject, fitted.probes))
+        views = self.splits["test"].views
+        if views.num_views > 1:
+            shown = f"{views.num_clips} clips x {views.num_crops} crops"
+            self.say(f"test: {shown} of each video, over which the probabilities of probes are averaged")
         found = harvest(
             participants,
             self.analyses,
@@ -162,7 +167,7 @@ class _Work:
             self.chosen["test"],
             self.unfinished,
             data_name=self.data.name,
-            chunk_clips=self.plan.clips_at_a_time(self.data),
+            chunk_clips=self.plan.videos_at_a_time(self.data, views),
             ranks=self.ranks,
             progress=self.progress and self.ranks.is_first,
         )

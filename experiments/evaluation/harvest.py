@@ -1,8 +1,9 @@
 """Shows test clips to every subject under every condition, and keeps what probes and analyses say of each clip.
 
 Clips go chunk by chunk: each is decoded once, damaged once for each condition, and encoded once for each subject and
-condition. A finished chunk is a file, so an evaluation that was broken off goes on where it was, and several processes
-share the chunks; which clips make a chunk depends on neither, so nor does any number.
+condition. Where a video has several views, probes answer to all of them and their answers are averaged; anything else
+is asked about the first. A finished chunk is a file, so an evaluation that was broken off goes on where it was, and
+several processes share the chunks; which clips make a chunk depends on neither, so nor does any number.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from tqdm import tqdm
 from data_modules.clips.broken import BrokenFile
 from data_modules.clips.datasets import ClipDataset
 from data_modules.generated.workers import available_cores
-from experiments.evaluation.analyses.base import MEAN, SURPRISE, Analysis, Arrays, Found, logits_key
+from experiments.evaluation.analyses.base import FIRST_VIEW, MEAN, SURPRISE, Analysis, Arrays, Found, logits_key
+from experiments.evaluation.averaging import average_views
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.encoded import Encoded, Pooled, encode
 from experiments.evaluation.features.reading import broken_files
@@ -34,7 +36,7 @@ from vjepa.errors import UserError
 from vjepa.storage import atomic_path
 
 CHUNK_CLIPS = 32
-"""Clips of a chunk, and clips that share the sizes of their masks where a predictor is asked, in larger chunks too."""
+"""Clips of a chunk, and most clips that share the sizes of their masks where a predictor is asked."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ def harvest(
         indices: (n,) positions in it.
         folder: of finished chunks; whoever names it makes sure that it belongs to exactly these inputs.
         data_name: key of the random draws of corruptions.
-        chunk_clips: clips decoded, damaged and encoded at a time, >= 1; a multiple of ``CHUNK_CLIPS`` gives the same
-            numbers as any other multiple, up to rounding.
+        chunk_clips: clips decoded, damaged and encoded at a time, >= 1, each with all its views; a multiple of
+            ``CHUNK_CLIPS`` gives the same numbers as any other multiple, up to rounding.
         ranks: processes that share the work.
         progress: show a bar in clips.
 
@@ -92,11 +94,13 @@ def harvest(
     with tqdm(total=total, initial=done, desc=title, unit="clip", disable=not progress, leave=False) as bar:
         threads = max(1, available_cores() // ranks.world)
         for number, shown in read_shown(dataset, chunks, missing, conditions, data_name, threads):
-            clip = shown.clip
-            places = number * chunk_clips + (chunks[number] == clip.index[:, None]).int().argmax(1)
-            collected = _collect(participants, analyses, conditions, shown, places) if len(clip) else {}
+            views = dataset.views.num_views
+            index, labels = shown.clip.index[::views], shown.clip.labels[::views]
+            places = number * chunk_clips + (chunks[number] == index[:, None]).int().argmax(1)
+            masks = places // min(CHUNK_CLIPS, chunk_clips)
+            collected = _collect(participants, analyses, conditions, shown, views, masks) if len(index) else {}
             broken = [tuple(file) for file in broken_files(dataset, chunks[number]).values()]
-            chunk = {"index": clip.index, "labels": clip.labels, "broken": broken, "arrays": collected}
+            chunk = {"index": index, "labels": labels, "broken": broken, "arrays": collected}
             with atomic_path(_path(folder, number)) as temporary:
                 torch.save(chunk, temporary)
             bar.update(len(chunks[number]))
@@ -118,9 +122,10 @@ def _collect(
     analyses: Sequence[Analysis],
     conditions: Sequence[Condition],
     shown: Shown,
-    places: Tensor,
+    num_views: int,
+    masks: Tensor,
 ) -> dict[str, dict[Condition, dict[str, Tensor]]]:
-    """Arrays of one chunk by label and condition; ``places`` (B,) are those of its clips among all."""
+    """Arrays of one chunk by label and condition; clips of equal ``masks`` (B,) share the sizes of those."""
     keeps_mean = any(analysis.needs_mean for analysis in analyses)
     asks_predictor = any(analysis.needs_surprise for analysis in analyses)
     found: dict[str, dict[Condition, dict[str, Tensor]]] = {who.subject.label: {} for who in participants}
@@ -132,17 +137,18 @@ def _collect(
         frames = shown.under(condition).to(device)
         for who in participants:
             label = who.subject.label
-            seen = encode(who.subject.encoder, frames)
-            if not bool(torch.isfinite(seen.time).all()):
+            all_views = encode(who.subject.encoder, frames)
+            if not bool(torch.isfinite(all_views.time).all()):
                 raise UserError(f"{label}: the encoder returned infinite or NaN tokens; it has diverged")
+            seen = all_views.first_of(num_views)
             if condition == CLEAN:
                 # Tokens of a large model would fill the memory; analyses compare means over space.
                 clean[label] = Pooled(seen.time)
-            arrays = {logits_key(number): said for number, said in enumerate(_logits(who, seen))}
+            arrays = _answers(who, all_views, num_views)
             if keeps_mean:
                 arrays[MEAN] = seen.mean.half()
             if asks_predictor and who.subject.surprise is not None:
-                arrays[SURPRISE] = _surprise(who.subject.surprise, frames, seen.tokens, places // CHUNK_CLIPS)
+                arrays[SURPRISE] = _surprise(who.subject.surprise, frames[::num_views], seen.tokens, masks)
             for analysis in analyses:
                 if condition == CLEAN or condition in analysis.conditions:
                     extra = analysis.collect(who.subject, who.probes, clean[label], condition, seen)
@@ -164,10 +170,17 @@ def _surprise(ask: Surprise, frames: Tensor, tokens: Tensor, numbers: Tensor) ->
     return torch.cat([ask(*part) for part in parts])
 
 
-def _logits(who: Participant, seen: Encoded) -> list[Tensor]:
-    views = {view.name: view for view in who.subject.views}
-    parts = {name: seen.part(views[name]) for name in {probe.view for probe in who.probes}}
-    return [probe.logits(parts[probe.view]) for probe in who.probes]
+def _answers(who: Participant, seen: Encoded, num_views: int) -> dict[str, Tensor]:
+    """Logits of each probe, averaged over the views of a video, and where there are several those of the first too."""
+    named = {view.name: view for view in who.subject.views}
+    parts = {name: seen.part(named[name]) for name in {probe.view for probe in who.probes}}
+    answers = {}
+    for number, probe in enumerate(who.probes):
+        logits = probe.logits(parts[probe.view])
+        answers[logits_key(number)] = average_views(logits, num_views)
+        if num_views > 1:
+            answers[FIRST_VIEW + logits_key(number)] = logits[::num_views]
+    return answers
 
 
 def _load(path: Path) -> dict[str, Any] | None:
@@ -215,5 +228,5 @@ def _merge(
             }
             for condition in conditions
         }
-        found[label] = Found(data_name, dataset, labels, index, excluded, arrays)
+        found[label] = Found(data_name, dataset, labels, index, excluded, arrays, dataset.views)
     return found

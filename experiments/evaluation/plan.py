@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from data_modules.base import ClipDataModule
+from data_modules.clips.views import EvaluationViews
 from experiments.evaluation.harvest import CHUNK_CLIPS
 from experiments.evaluation.subjects import Subject
 from experiments.evaluation.views import WHOLE
@@ -61,6 +62,10 @@ class EvaluationPlan:
             return self.chunk_clips
         clip_bytes = 3 * data.num_frames * data.size**2
         return CHUNK_CLIPS * max(1, min(_MOST_CLIPS, _MOST_BYTES // clip_bytes) // CHUNK_CLIPS)
+
+    def videos_at_a_time(self, data: ClipDataModule, views: EvaluationViews) -> int:
+        """Test videos of a chunk: as many as have that many views together, so that memory does not grow with views."""
+        return max(1, self.clips_at_a_time(data) // views.num_views)
 
     def wanted(self, subject: Subject) -> tuple[tuple[str, str], ...]:
         """(view, protocol) of every probe of a subject.

@@ -1,16 +1,20 @@
 """Test clips as they are shown: clean, and damaged where the protocol says.
 
 What acts on the frames of a video, before sampling and cropping, is made as the clip is read, from one decode for all
-such conditions; the frames of the video are then let go. Anything else acts on the batch.
+such conditions and all views; the frames of the video are then let go. Anything else acts on the batch.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from data_modules.clips.datasets import ClipDataset
@@ -21,6 +25,7 @@ from vjepa.corruptions import corrupt_source, corruption
 from vjepa.latents import Clip
 
 _Staged = dict[Condition, Tensor]
+"""Under each condition the views of one video, (V, F, H_px, W_px, 3), or those of a chunk, (B, F, H_px, W_px, 3)."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,9 @@ class Shown:
     """A chunk of clips that can be shown under any of the conditions it was read for.
 
     Args:
-        clip: B clips as they are; there may be none.
-        data_name: with the ids of the clips the key of random draws.
-        video_ids: B.
+        clip: B clips as they are, all V views of a video one after the other; there may be none.
+        data_name: with the ids of the videos the key of random draws, which the views of a video share.
+        video_ids: B, each V times.
         staged: (B, F, H_px, W_px, 3) uint8 under each condition that acts on the frames of a video.
     """
 
@@ -70,11 +75,11 @@ def read_shown(
         num_threads: clips decoded and compressed at a time, >= 1; each holds the frames of its video meanwhile.
 
     Yields:
-        The number of each wanted chunk and its clips, of which there may be none.
+        The number of each wanted chunk and all views of its clips, of which there may be none.
     """
     staged = [condition for condition in conditions if acts_on_video(condition)]
     read: Iterator[tuple[int, Clip, _Staged]]
-    if staged:
+    if staged or dataset.views.num_views > 1:
         read = _read_staged(dataset, chunks, wanted, staged, data_name, num_threads)
     else:
         read = ((number, clip, {}) for number, clip in read_chunks(dataset, chunks, wanted))
@@ -93,31 +98,42 @@ def _read_staged(
 ) -> Iterator[tuple[int, Clip, _Staged]]:
     pool = ThreadPoolExecutor(num_threads, "staged")
 
-    def start(numbers: Sequence[int]) -> dict[int, Future[_Staged]]:
+    def start(number: int) -> dict[int, Future[_Staged]]:
         """Start reading a chunk; what is known to be broken stays out."""
-        positions = [position for number in numbers for position in chunks[number].tolist()]
         return {
             position: pool.submit(_read_one, dataset, position, conditions, data_name)
-            for position in positions
+            for position in chunks[number].tolist()
             if not dataset.broken.is_left_out(dataset.listed_id(position))
         }
 
+    # One chunk ahead; of small chunks as many as keep all threads at work.
+    ahead = max([1, *(-(-num_threads // len(chunks[number])) for number in wanted[:1])])
+    started = ((number, start(number)) for number in wanted)
+    coming = deque[tuple[int, dict[int, Future[_Staged]]]](islice(started, ahead))
     try:
-        coming = start(wanted[:1])
-        for place, number in enumerate(wanted):
-            current, coming = coming, start(wanted[place + 1 : place + 2])
+        while coming:
+            number, current = coming.popleft()
+            coming.extend(islice(started, 1))
             yield number, *_collected(dataset, current)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _read_one(dataset: ClipDataset, position: int, conditions: Sequence[Condition], data_name: str) -> _Staged:
-    """A clip, as it is and under every condition, each (F, H_px, W_px, 3)."""
-    source = dataset.read_source(position)
-    made = {CLEAN: source.clip()}
-    for condition in conditions:
-        made[condition] = corrupt_source(source, *condition, data_name, dataset.video_ids[position])
-    return {condition: torch.from_numpy(frames) for condition, frames in made.items()}
+    """The views of a video, as they are and under every condition."""
+    if not conditions:
+        return {CLEAN: dataset.read_views(position)}
+    made: dict[Condition, list[NDArray[np.uint8]]] = {condition: [] for condition in (CLEAN, *conditions)}
+    for source in dataset.read_sources(position):
+        made[CLEAN].append(source.clip())
+        for condition in conditions:
+            made[condition].append(corrupt_source(source, *condition, data_name, dataset.video_ids[position]))
+        del source  # its frames, before those of the next clip are taken
+    crops = dataset.views.crops
+    return {
+        condition: torch.from_numpy(np.concatenate([crops(clip) for clip in clips]))
+        for condition, clips in made.items()
+    }
 
 
 def _collected(dataset: ClipDataset, reading: dict[int, Future[_Staged]]) -> tuple[Clip, _Staged]:
@@ -130,13 +146,13 @@ def _collected(dataset: ClipDataset, reading: dict[int, Future[_Staged]]) -> tup
             dataset.broken.add(dataset.listed_id(position), error, "left out")
     if not found:
         return dataset.fetch([]), {}
-    chosen = torch.tensor(list(found))
-    clips = list(found.values())
-    stacked = {condition: _stack([made.pop(condition) for made in clips]) for condition in list(clips[0])}
+    chosen = torch.tensor(list(found)).repeat_interleave(dataset.views.num_views)
+    videos = list(found.values())
+    stacked = {condition: _join([made.pop(condition) for made in videos]) for condition in list(videos[0])}
     return Clip(stacked.pop(CLEAN), chosen, dataset.labels[chosen]), stacked
 
 
-def _stack(clips: Sequence[Tensor]) -> Tensor:
-    """Make a batch; an image beside videos is a still video."""
-    longest = max(map(len, clips))
-    return torch.stack([clip.expand(longest, -1, -1, -1) for clip in clips])
+def _join(videos: Sequence[Tensor]) -> Tensor:
+    """Make a batch of the views (V, F, H_px, W_px, 3) of each; an image beside videos is a still video."""
+    longest = max(views.shape[1] for views in videos)
+    return torch.cat([views.expand(-1, longest, -1, -1, -1) for views in videos])

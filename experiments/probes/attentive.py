@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
-from typing import Any
+from itertools import product
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from experiments.evaluation.encoded import Encoded
-from experiments.evaluation.features.token_source import TokenSource
+from experiments.probes.attentive_training import train_members
 from experiments.probes.labelled import Labelled, Reads, follow, predict
 from vjepa.errors import UserError
 from vjepa.nn.attentive import AttentiveProbes
-
-MEMORY_LIMIT = 2**29
-"""Most bytes of normalised tokens that a fit holds."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +109,9 @@ def fit_attentive(
     Raises:
         UserError: all pairs diverged.
     """
-    members = len(settings.members)
     generator = torch.Generator().manual_seed(settings.seed)
-    module = _module(settings, members, train.source.width, num_classes, generator).to(device)
-    _train(module, settings, train, generator, device)
-    module.eval()
+    fresh = _module(settings, len(settings.members), train.source.width, num_classes, generator)
+    module = train_members(fresh, settings, train, generator, device).eval()
     logits = predict(lambda encoded: _all_logits(module, encoded), "tokens", val.source)  # (n, G, C)
     accuracy = (logits.argmax(-1) == val.labels[:, None]).double().mean(0)
     accuracy[~torch.isfinite(logits).all(-1).all(0)] = -1.0
@@ -128,89 +119,7 @@ def fit_attentive(
         raise UserError("every learning rate of an attentive probe diverged: are the tokens finite?")
     best = int(torch.nonzero(accuracy == accuracy.max())[0])
     rate, decay = settings.members[best]
-    return AttentiveProbe(settings, _member(settings, module, best), rate, decay)
-
-
-def _train(
-    module: AttentiveProbes,
-    settings: AttentiveSettings,
-    train: Labelled,
-    generator: torch.Generator,
-    device: torch.device,
-) -> None:
-    optimizer = member_optimizer(module, settings.members)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    parameters = list(module.parameters())
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    order = list(islice(_batches(len(train.labels), settings.batch_size, generator), settings.num_steps))
-    labels = train.labels.to(device)
-    for step, (chosen, tokens) in enumerate(zip(order, _normalised(train.source, order, device), strict=True)):
-        logits = module(tokens)  # (G, B, C)
-        target = labels[chosen.to(device)].expand(logits.shape[0], -1)
-        # Members share nothing, so the gradient of the sum is each member's own gradient.
-        loss = F.cross_entropy(logits.flatten(0, 1), target.flatten()) * logits.shape[0]
-        # Written over the last ones, which is less traffic than to clear them and add.
-        torch._foreach_copy_(gradients, torch.autograd.grad(loss, parameters))
-        factor = _schedule(step, settings.num_steps, settings.warmup_ratio)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * factor
-        optimizer.step()
-
-
-def _normalised(source: TokenSource, order: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
-    """What the probes see of each batch of ``order``, (B, N, E) float32 on the device.
-
-    Clips that are used again and again are read and normalised once, where all of them fit.
-    """
-
-    def made(tokens: Tensor) -> Tensor:
-        return AttentiveProbes.normalise(tokens.to(device).flatten(1, 2))
-
-    if len(source) * source.token_bytes > MEMORY_LIMIT:
-        yield from map(made, source.stream(order))
-        return
-    held = torch.cat([made(source.batch(piece)) for piece in source.pieces(source.token_bytes)])
-    for chosen in order:
-        yield held[chosen.to(device)]
-
-
-def _batches(num_clips: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    while True:
-        yield from torch.randperm(num_clips, generator=generator).split(batch_size)
-
-
-def member_optimizer(module: AttentiveProbes, members: Sequence[tuple[float, float]]) -> torch.optim.Optimizer:
-    """Return AdamW over the members of stacked parameters, each with its own learning rate and weight decay.
-
-    It holds all weights of a member in one piece, and so their gradients, of which those of the module become views:
-    gradients must be cleared and written in place. Gains, biases and the query are not decayed.
-
-    Args:
-        module: G members.
-        members: G pairs of learning rate and weight decay.
-    """
-    groups: list[dict[str, Any]] = []
-    for decayed in (True, False):
-        parameters = [parameter for parameter in module.parameters() if (parameter.ndim > 2) == decayed]
-        values = torch.cat([parameter.detach().flatten(1) for parameter in parameters], dim=1)
-        gradients = torch.zeros_like(values)
-        sizes = [parameter[0].numel() for parameter in parameters]
-        for parameter, value, gradient in zip(
-            parameters, values.split(sizes, dim=1), gradients.split(sizes, dim=1), strict=True
-        ):
-            parameter.data, parameter.grad = value.view(parameter.shape), gradient.view(parameter.shape)
-        for value, gradient, (rate, decay) in zip(values, gradients, members, strict=True):
-            piece = nn.Parameter(value)
-            piece.grad = gradient
-            groups.append({"params": [piece], "lr": rate, "weight_decay": decay if decayed else 0.0})
-    return torch.optim.AdamW(groups, fused=True)
-
-
-def _schedule(step: int, total: int, warmup_ratio: float) -> float:
-    warmup = max(1, round(total * warmup_ratio))
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+    return AttentiveProbe(settings, module.some(slice(best, best + 1)).eval(), rate, decay)
 
 
 def _num_heads(width: int, wished: int) -> int:
@@ -223,13 +132,6 @@ def _module(
 ) -> AttentiveProbes:
     heads = _num_heads(width, settings.num_heads)
     return AttentiveProbes(members, width, num_classes, heads, settings.mlp_ratio, generator)
-
-
-def _member(settings: AttentiveSettings, module: AttentiveProbes, index: int) -> AttentiveProbes:
-    width, num_classes = module.head.shape[1:]
-    alone = _module(settings, 1, width, num_classes, torch.Generator())
-    alone.load_state_dict({name: value[index : index + 1] for name, value in module.state_dict().items()})
-    return alone.eval()
 
 
 def _all_logits(module: AttentiveProbes, encoded: Encoded) -> Tensor:

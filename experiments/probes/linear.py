@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,10 @@ from torch import Tensor
 from experiments.evaluation.encoded import Encoded
 from experiments.probes.labelled import Labelled, Reads, pool
 from experiments.probes.standard import Standardised, standardise
+from experiments.side_by_side import one_thread
+
+_SMALL = 2**26
+"""Bytes of training features up to which threads wait for each other longer than they work."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,14 @@ def fit_linear(
     Raises:
         UserError: features are infinite, NaN, or so large that nothing can be fitted.
     """
+    width = train.source.width * (train.source.num_steps if settings.reads == "time" else 1)
+    with one_thread() if 4 * len(train.labels) * width <= _SMALL else nullcontext():
+        return _fit(settings, train, val, num_classes, device)
+
+
+def _fit(
+    settings: LinearSettings, train: Labelled, val: Labelled, num_classes: int, device: torch.device
+) -> LinearProbe:
     reads = settings.reads
     features = standardise(train.source, reads, device)
     judged = Standardised(val.source, reads, features.mean, features.scale, device)

@@ -35,12 +35,16 @@ def centred_drift(clean: Tensor, corrupted: Tensor, mean: Tensor | None = None, 
     """
     check_features(clean, corrupted, rows=2)
     mean = mean_feature(clean, chunk) if mean is None else precise(mean)
+    return drift_from(clean, corrupted, mean, spread(clean, mean, chunk), chunk)
+
+
+def drift_from(clean: Tensor, corrupted: Tensor, mean: Tensor, scale: Tensor, chunk: int = CHUNK) -> Tensor:
+    """``centred_drift`` where mean (d,) and spread (0-d) of the clean features are known."""
     found = []
     for a, b in row_chunks(clean, corrupted, chunk=chunk):
         a, b = a - mean, b - mean
         found.append(cosine_distance((a * b).sum(1), a.square().sum(1), b.square().sum(1)))
-    drift = torch.cat(found)
-    return drift if spread(clean, mean, chunk) > 0 else torch.full_like(drift, torch.nan)
+    return torch.where(scale > 0, torch.cat(found), torch.nan)
 
 
 @torch.no_grad()

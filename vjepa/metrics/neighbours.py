@@ -40,7 +40,47 @@ class Neighbours:
         return Neighbours(self.index[~dropped].view(shape), self.similarity[~dropped].view(shape))
 
 
-@torch.no_grad()
+class Bank:
+    """Features among which the neighbours of many others are looked for.
+
+    Args:
+        features: (m, d); kept, not copied, unless they are one block: then their directions are kept too.
+        mean: (d,) taken off them and off whatever asks; None compares directions from the origin.
+        chunk: rows of each side at a time.
+    """
+
+    def __init__(self, features: Tensor, mean: Tensor | None = None, chunk: int = CHUNK) -> None:
+        check_features(features)
+        self.features, self.mean, self.chunk = features, mean, chunk
+        self._directions = _directions(precise(features), mean) if len(features) <= chunk else None
+
+    @torch.no_grad()
+    def nearest(self, queries: Tensor, k: int) -> Neighbours:
+        """See ``nearest``."""
+        check_features(queries)
+        if queries.shape[1] != self.features.shape[1] or not 1 <= k <= len(self.features):
+            shapes = f"queries {tuple(queries.shape)} and bank {tuple(self.features.shape)}"
+            raise ValueError(f"expected equal widths and k in [1, {len(self.features)}], got {shapes} and k={k}")
+        found = [self._nearest(rows, k) for (rows,) in row_chunks(queries, chunk=self.chunk)]
+        return Neighbours(torch.cat([each.index for each in found]), torch.cat([each.similarity for each in found]))
+
+    def _nearest(self, rows: Tensor, k: int) -> Neighbours:
+        rows = _directions(rows, self.mean)
+        if self._directions is not None:
+            some = (rows @ self._directions.T).topk(k, dim=1)
+            return Neighbours(some.indices, some.values)
+        best = Neighbours(rows.new_zeros(len(rows), 0, dtype=torch.long), rows.new_zeros(len(rows), 0))
+        for start in range(0, len(self.features), self.chunk):
+            block = _directions(precise(self.features[start : start + self.chunk]), self.mean)
+            found = rows @ block.T
+            some = found.topk(min(k, found.shape[1]), dim=1)
+            index = torch.cat([best.index, some.indices + start], 1)
+            similarity = torch.cat([best.similarity, some.values], 1)
+            kept = similarity.topk(min(k, similarity.shape[1]), dim=1)
+            best = Neighbours(index.gather(1, kept.indices), kept.values)
+        return best
+
+
 def nearest(queries: Tensor, bank: Tensor, k: int, mean: Tensor | None = None, chunk: int = CHUNK) -> Neighbours:
     """Find the k features of the bank with the largest cosine to each query.
 
@@ -54,13 +94,7 @@ def nearest(queries: Tensor, bank: Tensor, k: int, mean: Tensor | None = None, c
     Raises:
         ValueError: widths differ, or k is not in [1, m].
     """
-    check_features(queries)
-    check_features(bank)
-    if queries.shape[1] != bank.shape[1] or not 1 <= k <= len(bank):
-        shapes = f"queries {tuple(queries.shape)} and bank {tuple(bank.shape)}"
-        raise ValueError(f"expected equal widths and k in [1, {len(bank)}], got {shapes} and k={k}")
-    found = [_nearest(rows, bank, k, mean, chunk) for (rows,) in row_chunks(queries, chunk=chunk)]
-    return Neighbours(torch.cat([each.index for each in found]), torch.cat([each.similarity for each in found]))
+    return Bank(bank, mean, chunk).nearest(queries, k)
 
 
 def paired_retrieval(clean: Tensor, corrupted: Tensor, chunk: int = CHUNK) -> Tensor:
@@ -104,21 +138,9 @@ def neighbour_jaccard(clean: Tensor, corrupted: Tensor, k: int = NUM_NEIGHBOURS,
 def jaccard(one: Tensor, other: Tensor) -> Tensor:
     """Overlap of two sets of k different indices a row: (n, k) twice to (n,)."""
     k = one.shape[1]
-    shared = sum((one == other[:, [column]]).any(1).double() for column in range(k))
-    return torch.as_tensor(shared / (2 * k - shared))
-
-
-def _nearest(rows: Tensor, bank: Tensor, k: int, mean: Tensor | None, chunk: int) -> Neighbours:
-    rows = _directions(rows, mean)
-    best = Neighbours(rows.new_zeros(len(rows), 0, dtype=torch.long), rows.new_zeros(len(rows), 0))
-    for start in range(0, len(bank), chunk):
-        found = rows @ _directions(precise(bank[start : start + chunk]), mean).T
-        some = found.topk(min(k, found.shape[1]), dim=1)
-        index = torch.cat([best.index, some.indices + start], 1)
-        similarity = torch.cat([best.similarity, some.values], 1)
-        kept = similarity.topk(min(k, similarity.shape[1]), dim=1)
-        best = Neighbours(index.gather(1, kept.indices), kept.values)
-    return best
+    both = torch.cat([one, other], dim=1).sort(dim=1).values
+    shared = (both[:, 1:] == both[:, :-1]).sum(1).double()  # an index that both have stands twice
+    return shared / (2 * k - shared)
 
 
 def _directions(rows: Tensor, mean: Tensor | None) -> Tensor:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from vjepa.metrics.moments import RESOLUTION, check_features, mean_feature, row_chunks, smaller_gram
+from vjepa.metrics.moments import check_features, mean_feature, row_chunks, smaller_gram
+from vjepa.metrics.products import Products
 
 RANKME_EPS = 1e-7
 DEAD_STD = 0.01
@@ -31,11 +32,15 @@ def rankme(features: Tensor, eps: float = RANKME_EPS) -> Tensor:
     Source: Garrido et al., arXiv 2210.02885, equation 1.
     """
     with _full_precision(features) as x:
-        # Squared singular values are the eigenvalues of the smaller of X'X and XX'. A root of an eigenvalue loses half
-        # the digits, hence double precision.
-        singular = torch.linalg.eigvalsh(smaller_gram(x)).clamp_min(0).sqrt()
-        shares = singular / singular.sum().clamp_min(torch.finfo(singular.dtype).tiny) + eps
-        return torch.special.entr(shares).sum().exp().float()
+        return effective_rank(smaller_gram(x), eps)
+
+
+def effective_rank(gram: Tensor, eps: float = RANKME_EPS) -> Tensor:
+    """``rankme`` of features with this Gram matrix, X'X or XX', not centred and in double precision."""
+    # Squared singular values are its eigenvalues. A root of an eigenvalue loses half the digits.
+    singular = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt()
+    shares = singular / singular.sum().clamp_min(torch.finfo(singular.dtype).tiny) + eps
+    return torch.special.entr(shares).sum().exp().float()
 
 
 def participation_ratio(features: Tensor) -> Tensor:
@@ -48,11 +53,14 @@ def participation_ratio(features: Tensor) -> Tensor:
         Between 1 and min(n - 1, d), or 0 when nothing varies.
     """
     with _full_precision(features) as x:
-        mean = mean_feature(x)
-        gram = smaller_gram(x, mean)
-        ratio = gram.trace().square() / gram.square().sum().clamp_min(torch.finfo(gram.dtype).tiny)
-        varies = gram.trace() > RESOLUTION**2 * len(x) * mean.square().sum()
-        return torch.where(varies, ratio, 0).float()
+        return shared_variance(Products.of(x))
+
+
+def shared_variance(products: Products) -> Tensor:
+    """``participation_ratio`` of the features with these products."""
+    total = products.squares.sum()
+    ratio = total.square() / products.gram.square().sum().clamp_min(torch.finfo(total.dtype).tiny)
+    return torch.where(products.spread > 0, ratio, 0).float()
 
 
 def alpha_req(features: Tensor, first: int = 1, last: int | None = None) -> Tensor:

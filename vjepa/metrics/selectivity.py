@@ -35,6 +35,7 @@ class Selectivity:
             with the same division of a non-factorized model.
         null: S indices of random divisions of the same widths.
         drift: D by (subspace, group) for the designed division.
+        null_drift: the same of each random division, S of each.
         num_clips: n.
     """
 
@@ -42,6 +43,7 @@ class Selectivity:
     p_value: float
     null: tuple[float, ...]
     drift: Mapping[tuple[str, str], float]
+    null_drift: Mapping[tuple[str, str], tuple[float, ...]]
     num_clips: int
 
 
@@ -128,5 +130,6 @@ class SelectivityTest:
             p_value=math.nan if designed.isnan() else p_value,
             null=tuple(null.tolist()),
             drift={key: float(value[0]) for key, value in cells.items()},
+            null_drift={key: tuple(value[1:].tolist()) for key, value in cells.items()},
             num_clips=len(self.drift.clean),
         )

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vjepa.metrics.moments import CHUNK, check_features, cross_gram, mean_feature, row_chunks, spread
+from vjepa.metrics.moments import CHUNK, check_features, cross_gram, row_chunks
+from vjepa.metrics.products import Products
 
 
 @torch.no_grad()
@@ -30,49 +31,36 @@ def linear_cka(x: Tensor, y: Tensor, *, debiased: bool = True, chunk: int = CHUN
 
     Source: Kornblith et al., arXiv 1905.00414; unbiased HSIC by Song et al., JMLR 13 (2012), equation 5.
     """
-    means = tuple(mean_feature(each, chunk) for each in (x, y))
-    norms = [self_similarity(each, mean, debiased, chunk) for each, mean in zip((x, y), means)]
-    return relate(x, y, means, norms[0], norms[1], debiased, chunk)
+    found = [Products.of(each, chunk) for each in (x, y)]
+    return relate(x, y, found[0], found[1], debiased, chunk)
 
 
-def self_similarity(x: Tensor, mean: Tensor, debiased: bool = True, chunk: int = CHUNK) -> Tensor:
-    """HSIC(K, K), zero for features that do not vary: the half of CKA that one clean representation keeps."""
-    return torch.where(spread(x, mean, chunk) > 0, _hsic(x, x, (mean, mean), debiased, chunk), 0.0)
-
-
-def relate(
-    x: Tensor,
-    y: Tensor,
-    means: tuple[Tensor, ...],
-    x_norm: Tensor,
-    y_norm: Tensor,
-    debiased: bool = True,
-    chunk: int = CHUNK,
-) -> Tensor:
-    """CKA from the means and self-similarities of both sides."""
-    norm = x_norm.clamp_min(0).sqrt() * y_norm.clamp_min(0).sqrt()
-    return torch.where(norm > 0, _hsic(x, y, means, debiased, chunk) / norm, torch.nan)
-
-
-def _hsic(x: Tensor, y: Tensor, means: tuple[Tensor, ...], debiased: bool, chunk: int) -> Tensor:
-    """HSIC times (n - 1)^2 if biased and times n (n - 3) if not: the factor cancels in CKA."""
+def relate(x: Tensor, y: Tensor, of_x: Products, of_y: Products, debiased: bool = True, chunk: int = CHUNK) -> Tensor:
+    """CKA of features of which the products are known."""
     check_features(x, y, rows=4)
-    n = len(x)
+    norm = _self_similarity(of_x, debiased) * _self_similarity(of_y, debiased)
     # sum_ij K_ij L_ij, over the smaller of the two ways to write it.
-    if n * (x.shape[1] + y.shape[1]) < x.shape[1] * y.shape[1]:
-        total = _kernel_product(x, y, means, chunk)
+    if len(x) * (x.shape[1] + y.shape[1]) < x.shape[1] * y.shape[1]:
+        total = _kernel_product(x, y, (of_x.mean, of_y.mean), chunk)
     else:
-        total = cross_gram(x, y, means[0], means[1], chunk).square().sum()
+        total = cross_gram(x, y, of_x.mean, of_y.mean, chunk).square().sum()
+    return torch.where(norm > 0, _hsic(total, of_x.squares, of_y.squares, debiased) / norm, torch.nan)
+
+
+def _self_similarity(products: Products, debiased: bool) -> Tensor:
+    """Root of HSIC(K, K), zero for features that do not vary."""
+    found = _hsic(products.gram.square().sum(), products.squares, products.squares, debiased)
+    return torch.where(products.spread > 0, found.clamp_min(0).sqrt(), 0.0)
+
+
+def _hsic(total: Tensor, k_diagonal: Tensor, l_diagonal: Tensor, debiased: bool) -> Tensor:
+    """HSIC times (n - 1)^2 if biased and times n (n - 3) if not: the factor cancels in CKA."""
     if not debiased:
         return total
+    n = len(k_diagonal)
     # Without their diagonals. Rows of the centred K sum to zero, so those of K without diagonal sum to -K_ii.
-    k_diagonal, l_diagonal = _squares(x, means[0], chunk), _squares(y, means[1], chunk)
     both = (k_diagonal * l_diagonal).sum()
     return total - both + k_diagonal.sum() * l_diagonal.sum() / ((n - 1) * (n - 2)) - 2 / (n - 2) * both
-
-
-def _squares(x: Tensor, mean: Tensor, chunk: int) -> Tensor:
-    return torch.cat([(rows - mean).square().sum(1) for (rows,) in row_chunks(x, chunk=chunk)])
 
 
 def _kernel_product(x: Tensor, y: Tensor, means: tuple[Tensor, ...], chunk: int) -> Tensor:

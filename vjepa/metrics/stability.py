@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vjepa.metrics.drift import centred_drift
-from vjepa.metrics.moments import CHUNK, check_features, mean_feature
-from vjepa.metrics.neighbours import NUM_NEIGHBOURS, jaccard, nearest, own_is_first
-from vjepa.metrics.rank import participation_ratio, rankme
-from vjepa.metrics.similarity import relate, self_similarity
+from vjepa.metrics.drift import drift_from
+from vjepa.metrics.moments import CHUNK, check_features
+from vjepa.metrics.neighbours import NUM_NEIGHBOURS, Bank, jaccard, own_is_first
+from vjepa.metrics.products import Products
+from vjepa.metrics.rank import effective_rank, shared_variance
+from vjepa.metrics.similarity import relate
 
 
 @dataclass(frozen=True)
@@ -60,22 +61,21 @@ class StabilityReference:
     def __init__(self, clean: Tensor, k: int = NUM_NEIGHBOURS, chunk: int = CHUNK) -> None:
         check_features(clean, rows=max(4, k + 1))
         self.clean, self.k, self.chunk = clean, k, chunk
-        self.mean = mean_feature(clean, chunk)
-        self.norm = self_similarity(clean, self.mean, chunk=chunk)
-        self.neighbours = nearest(clean, clean, k + 1, self.mean, chunk).without_self().index
+        self.products = Products.of(clean, chunk)
+        self.bank = Bank(clean, self.products.mean, chunk)
+        self.neighbours = self.bank.nearest(clean, k + 1).without_self().index
 
     @torch.no_grad()
     def compare(self, corrupted: Tensor) -> Stability:
         """Compare with features (n, d) of the same clips, corrupted."""
         check_features(self.clean, corrupted)
-        found = nearest(corrupted, self.clean, self.k + 1, self.mean, self.chunk)
-        mean = mean_feature(corrupted, self.chunk)
-        norm = self_similarity(corrupted, mean, chunk=self.chunk)
+        found = self.bank.nearest(corrupted, self.k + 1)
+        products = Products.of(corrupted, self.chunk)
         return Stability(
-            drift=centred_drift(self.clean, corrupted, self.mean, self.chunk),
+            drift=drift_from(self.clean, corrupted, self.products.mean, self.products.spread, self.chunk),
             retrieved=own_is_first(found),
             jaccard=jaccard(self.neighbours, found.without_self().index),
-            cka=relate(self.clean, corrupted, (self.mean, mean), self.norm, norm, chunk=self.chunk).item(),
-            rankme=rankme(corrupted).item(),
-            participation_ratio=participation_ratio(corrupted).item(),
+            cka=relate(self.clean, corrupted, self.products, products, chunk=self.chunk).item(),
+            rankme=effective_rank(products.uncentred_gram).item(),
+            participation_ratio=shared_variance(products).item(),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,6 +27,9 @@ class AttentiveProbes(nn.Module):
         mlp_ratio: hidden width of the residual MLP over ``width``; 0 leaves the MLP out.
         generator: source of the initial weights, equal for all members; None takes the global one.
 
+    A training that keeps the memory of its gradients sets ``overwrites_gradients``: the larger ones are then written
+    over ``.grad``, which must be there, and no graph reaches those parameters (``written``).
+
     Source: the attentive probe of V-JEPA (arXiv 2404.08471), one cross-attention block.
     Differs: no bias on keys (softmax cannot see it) and a final LayerNorm.
     """
@@ -39,9 +44,10 @@ class AttentiveProbes(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        self.overwrites_gradients = False
         if width % num_heads:
             raise ValueError(f"width {width} is not divisible by {num_heads} heads")
-        self.num_heads = num_heads
+        self.num_heads, self.mlp_ratio = num_heads, mlp_ratio
         hidden = int(width * mlp_ratio)
 
         def weight(*shape: int) -> nn.Parameter:
@@ -66,6 +72,22 @@ class AttentiveProbes(nn.Module):
         self.norm_out_weight, self.norm_out_bias = constant(1.0, width), constant(0.0, width)
         self.head, self.head_bias = weight(width, num_classes), constant(0.0, num_classes)
 
+    @property
+    def written(self) -> tuple[nn.Parameter, ...]:
+        """Parameters of which ``overwrites_gradients`` writes the gradients: all affine maps but keys and values."""
+        names = ["query_proj", "query_bias", "proj", "proj_bias", "head", "head_bias"]
+        names += ["fc1", "fc1_bias", "fc2", "fc2_bias"] if self.has_mlp else []
+        return tuple(self.get_parameter(name) for name in names)
+
+    def some(self, members: slice) -> AttentiveProbes:
+        """A copy of some of the members."""
+        parts = {name: value[members] for name, value in self.state_dict().items()}
+        width, num_classes = self.head.shape[1:]
+        count = len(parts["head"])
+        alone = AttentiveProbes(count, width, num_classes, self.num_heads, self.mlp_ratio, torch.Generator())
+        alone.load_state_dict(parts)
+        return alone
+
     @staticmethod
     def normalise(tokens: Tensor) -> Tensor:
         """Apply the part of the LayerNorm that all members share: (..., E) -> (..., E) float32, no gain."""
@@ -81,16 +103,22 @@ class AttentiveProbes(nn.Module):
             (G, B, C) logits.
         """
         pooled = self._attend(normed)  # (G, B, E)
-        x = self.query[:, None] + _affine(pooled, self.proj, self.proj_bias)
+        x = self.query[:, None] + self._affine(pooled, self.proj, self.proj_bias)
         if self.has_mlp:
-            hidden = _affine(_norm(x, self.norm_mlp_weight, self.norm_mlp_bias), self.fc1, self.fc1_bias)
-            x = x + _affine(F.gelu(hidden), self.fc2, self.fc2_bias)
-        return _affine(_norm(x, self.norm_out_weight, self.norm_out_bias), self.head, self.head_bias)
+            hidden = self._affine(_norm(x, self.norm_mlp_weight, self.norm_mlp_bias), self.fc1, self.fc1_bias)
+            x = x + self._affine(F.gelu(hidden), self.fc2, self.fc2_bias)
+        return self._affine(_norm(x, self.norm_out_weight, self.norm_out_bias), self.head, self.head_bias)
+
+    def _affine(self, x: Tensor, weight: nn.Parameter, bias: nn.Parameter) -> Tensor:
+        if self.overwrites_gradients:
+            found: Tensor = _WritingAffine.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+            return found
+        return torch.baddbmm(bias[:, None], x, weight)
 
     def _attend(self, normed: Tensor) -> Tensor:
         members, width = self.query.shape
         head_width = width // self.num_heads
-        query = _affine(self.query[:, None], self.query_proj, self.query_bias)[:, 0]
+        query = self._affine(self.query[:, None], self.query_proj, self.query_bias)[:, 0]
         query = query.unflatten(1, (self.num_heads, head_width)) * head_width**-0.5
         key = self.key.unflatten(2, (self.num_heads, head_width))  # (G, E, heads, E/heads)
         probe = torch.einsum("gehd,ghd->ghe", key, query) * self.norm_tokens_weight[:, None]
@@ -103,8 +131,24 @@ class AttentiveProbes(nn.Module):
         return pooled + self.value_bias[:, None]
 
 
-def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return torch.baddbmm(bias[:, None], x, weight)
+class _WritingAffine(torch.autograd.Function):
+    """``x @ weight + bias`` (G, B, D) of each member; gradients of both parameters are written over ``.grad``.
+
+    Returning them costs an allocation as large as the weights and a copy at every step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: nn.Parameter, bias: nn.Parameter) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.parameters = weight, bias
+        return torch.baddbmm(bias[:, None], x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (x,), (weight, bias), (gradient,) = ctx.saved_tensors, ctx.parameters, gradients
+        torch.bmm(x.transpose(1, 2), gradient, out=weight.grad)
+        torch.sum(gradient, 1, out=bias.grad)
+        return torch.bmm(gradient, weight.transpose(1, 2)), None, None
 
 
 def _norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
 from data_modules.clips.datasets import ClipDataset
+from data_modules.clips.views import ONE_VIEW, EvaluationViews
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.encoded import Encoded
 from experiments.evaluation.subjects import Subject
@@ -22,6 +23,8 @@ Arrays = Mapping[str, Tensor]
 class Found:
     """All that was collected about one subject, n clips.
 
+    Of a video of several views, logits are the average; all else was collected of the first view.
+
     Args:
         data_name: of the data set.
         dataset: the split that was shown.
@@ -29,6 +32,7 @@ class Found:
         index: (n,) int64 positions in the split.
         excluded: positions of clips that belong there and whose files are broken.
         arrays: by condition, each (n, ...).
+        views: of each video, behind the logits.
     """
 
     data_name: str
@@ -37,6 +41,18 @@ class Found:
     index: Tensor
     excluded: Tensor
     arrays: Mapping[Condition, Arrays]
+    views: EvaluationViews = ONE_VIEW
+
+    @property
+    def of_first_view(self) -> Found:
+        """The same with the logits of the first view alone, to compare with what was collected of that."""
+        if self.views.num_views == 1:
+            return self
+        arrays = {
+            condition: {name: own.get(FIRST_VIEW + name, value) for name, value in own.items()}
+            for condition, own in self.arrays.items()
+        }
+        return replace(self, arrays=arrays, views=ONE_VIEW)
 
     @property
     def video_ids(self) -> tuple[str, ...]:
@@ -67,6 +83,8 @@ class Found:
 
 MEAN = "mean"
 SURPRISE = "surprise"
+FIRST_VIEW = "first_view."
+"""Before the name of an array of logits, where there are several views."""
 
 
 def logits_key(probe: int) -> str:
@@ -110,6 +128,8 @@ class Analysis(ABC):
         self, subject: Subject, probes: Sequence[FittedProbe], clean: Encoded, condition: Condition, seen: Encoded
     ) -> dict[str, Tensor]:
         """Numbers of a batch under one condition, each (B, ...); logits and mean features are kept anyway.
+
+        Of a video of several views this is the first.
 
         Args:
             subject: whose tokens they are.

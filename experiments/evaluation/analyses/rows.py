@@ -101,7 +101,7 @@ class RowMaker:
 
 
 def probe_rows(subject: Subject, fitted: FittedProbe, found: Found, options: Options | None = None) -> RowMaker:
-    """Rows of a fitted probe; n counts the clips to which its task applies."""
+    """Rows of a fitted probe; n counts the clips to which its task applies, whatever the number of their views."""
     return RowMaker(
         stamp=subject.stamp,
         benchmark=benchmark_of(found, fitted.column),
@@ -111,7 +111,7 @@ def probe_rows(subject: Subject, fitted: FittedProbe, found: Found, options: Opt
         n=int((found.labels[:, fitted.column] >= 0).sum()),
         excluded=num_labelled(found.dataset, found.excluded, fitted.column),
         protocol=fitted.protocol.hash,
-        options=options,
+        options={**(options or {}), **found.views.options},
     )
 
 

@@ -7,6 +7,8 @@ control. ``by_level``, the split as released, divides by network depth; ``within
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from threading import Event
 from typing import Any, cast
 
 import numpy as np
@@ -27,6 +29,7 @@ from experiments.evaluation.subjects import Subject
 from experiments.evaluation.views import LEVELS, View, named
 from experiments.probes import FittedProbe
 from experiments.results import Row
+from experiments.side_by_side import side_by_side
 from vjepa.corruptions import CORRUPTIONS, Profile
 from vjepa.metrics import SelectivityTest, leading_channels
 from vjepa.metrics.neighbours import NUM_NEIGHBOURS
@@ -99,17 +102,24 @@ class SubspaceRobustness(Analysis):
         divisions = divisions_of(subject.views)
         if not divisions:
             return Report()
-        report = Report()
-        for division in divisions:
-            for half in division.halves:
-                report += self._stability(subject, found, half.name, of_view(subject, found, half))
-                report += gradient_report(subject, found, half, self.name, self.profile, self.options)
-            if not division.is_random:
-                report += self._selectivity(subject, found, division)
-        report += self._principal(subject, found, divisions[0])
+
+        def of_division(division: Division | None, left: Event) -> Report:
+            if division is None:
+                return self._principal(subject, found, divisions[0])
+            return self._of_division(subject, found, division)
+
+        made = side_by_side([partial(of_division, division) for division in (*divisions, None)])
+        report = sum(made, Report())
         answers = answers_of(subject, probes, found, self.options)
         report += Report(tuple(dissociation_of(answers, divisions, self.profile)))
         return report + swap_report(answers, divisions, self.name, self.profile)
+
+    def _of_division(self, subject: Subject, found: Found, division: Division) -> Report:
+        report = Report()
+        for half in division.halves:
+            report += self._stability(subject, found, half.name, of_view(subject, found, half))
+            report += gradient_report(subject, found, half, self.name, self.profile, self.options)
+        return report if division.is_random else report + self._selectivity(subject, found, division)
 
     def _stability(self, subject: Subject, found: Found, name: str, read: FeatureReader) -> Report:
         k, options = self.num_neighbours, self.options
@@ -155,6 +165,11 @@ class SubspaceRobustness(Analysis):
         )
         for subspace in SUBSPACES:
             half = label_free_rows(subject, found, f"{name}.{subspace}", self._how, self.options)
-            drift = {f"drift_{self.normalisation}_{group}_{profile}": result.drift[subspace, group] for group in GROUPS}
-            made += half.summary(drift, self.profile)
+            for group in GROUPS:
+                metric, cell = f"drift_{self.normalisation}_{group}", (subspace, group)
+                drift = {f"{metric}_{profile}": result.drift[cell]}
+                # How far halves of this width drift at all.
+                drift[f"{metric}_null_low_{profile}"] = min(result.null_drift[cell])
+                drift[f"{metric}_null_high_{profile}"] = max(result.null_drift[cell])
+                made += half.summary(drift, self.profile)
         return Report(tuple(made))

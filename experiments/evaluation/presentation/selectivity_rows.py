@@ -14,7 +14,6 @@ from vjepa.metrics.selectivity import GROUPS, SUBSPACES
 
 LAYOUTS = {"within_level": "within level", "by_level": "by level"}
 """Designed divisions and their titles."""
-_RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class LayoutSelectivity:
         index, p_value: SSI and its p-value; NaN where undefined.
         null_mean, null_p95: of the random divisions behind the p-value.
         drift: mean centred drift by (subspace, group).
-        random_drift: the same of the random divisions that were looked at one by one, maybe none.
+        random_drift: least and most of the same among those random divisions; nothing where it is unknown.
         num_clips: n.
     """
 
@@ -39,7 +38,7 @@ class LayoutSelectivity:
     null_mean: float
     null_p95: float
     drift: Mapping[tuple[str, str], float]
-    random_drift: Mapping[tuple[str, str], tuple[float, ...]]
+    random_drift: Mapping[tuple[str, str], tuple[float, float]]
     num_clips: int
 
 
@@ -93,16 +92,16 @@ def _entry(
         row = rows.get((layout, f"{metric}_{profile}"))
         return math.nan if row is None else row.value
 
-    def drifts(division: str) -> dict[tuple[str, str], float]:
+    def drifts(metric: str) -> dict[tuple[str, str], float]:
+        """Of the two halves, ``metric`` with the name of the group in it."""
         return {
             (half, group): row.value
             for half in SUBSPACES
             for group in GROUPS
-            if (row := rows.get((f"{division}.{half}", f"centred_drift_{group}_{profile}")))
+            if (row := rows.get((f"{layout}.{half}", f"{metric.format(group)}_{profile}")))
         }
 
-    divisions = dict.fromkeys(name.partition(".")[0] for name, _ in rows if name.startswith(_RANDOM))
-    controls = [drifts(name) for name in divisions]
+    low, high = drifts("drift_centred_{}_null_low"), drifts("drift_centred_{}_null_high")
     return LayoutSelectivity(
         title,
         stamp,
@@ -111,7 +110,7 @@ def _entry(
         value("ssi_p"),
         value("ssi_null_mean"),
         value("ssi_null_p95"),
-        drifts(layout),
-        {cell: tuple(one[cell] for one in controls if cell in one) for cell in drifts(layout)},
+        drifts("centred_drift_{}"),
+        {cell: (low[cell], high[cell]) for cell in low if cell in high},
         index.n,
     )

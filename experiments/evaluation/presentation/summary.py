@@ -148,6 +148,6 @@ def _limits(boards: Sequence[Board]) -> str:
     each = "one training run" if runs == 1 else f"{runs} training runs, one a row"
     return (
         f"What these numbers cannot say: they come from {each}, judged on {clips} test clips a task. There is no "
-        "interval over pretraining seeds, so another seed may put encoders in another order; vjepa study gives such "
+        "interval over pretraining seeds, so another seed may put encoders in another order; vjepa ablation gives such "
         "intervals."
     )

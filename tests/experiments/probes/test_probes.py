@@ -12,8 +12,9 @@ from sklearn.linear_model import LogisticRegression
 
 from experiments.evaluation.encoded import Encoded
 from experiments.evaluation.features.sources import TokenSource, memory_source
-from experiments.probes import PROTOCOLS, ProbeProtocol, evaluate, fit_probe, protocol
-from experiments.probes.attentive import AttentiveSettings, member_optimizer
+from experiments.probes import PROTOCOLS, ProbeProtocol, attentive_training, evaluate, fit_probe, protocol
+from experiments.probes.attentive import AttentiveSettings
+from experiments.probes.attentive_training import member_optimizer
 from experiments.probes.labelled import Labelled
 from experiments.probes.linear import LinearSettings, fit_linear
 from vjepa.errors import UserError
@@ -176,6 +177,24 @@ def test_members_train_as_they_would_alone() -> None:
         train(alone, torch.optim.AdamW(groups, lr=rate))
         for ours, theirs in zip(together.parameters(), alone.parameters(), strict=True):
             assert torch.allclose(ours[index], theirs[0], atol=1e-5)
+
+
+def test_neither_threads_nor_the_place_of_tokens_change_a_weight(
+    splits: dict[str, TokenSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = AttentiveSettings(learning_rates=(1e-3, 3e-3, 1e-2), weight_decays=(0.05,), num_steps=6)
+    before, fitted = torch.get_num_threads(), []
+    for threads, limit in ((1, 2**29), (2, 2**29), (2, 0)):
+        monkeypatch.setattr(attentive_training, "MEMORY_LIMIT", limit)
+        torch.set_num_threads(threads)
+        try:
+            probe = fit_probe(ProbeProtocol("attentive", settings), splits["train"], splits["val"], COLOUR, 3).probe
+        finally:
+            torch.set_num_threads(before)
+        fitted.append((probe.choice, probe.state()[0]))
+    for choice, state in fitted[1:]:
+        assert choice == fitted[0][0]
+        torch.testing.assert_close(state, fitted[0][1], rtol=1e-4, atol=1e-6)
 
 
 def test_the_best_member_on_validation_is_kept(splits: dict[str, TokenSource]) -> None:

@@ -55,6 +55,12 @@ def test_a_designed_division_stands_out(normalisation: Normalisation) -> None:
     assert result.index == pytest.approx(2 * math.log(strong / weak), rel=0.1)
     assert result.index > 9 and max(map(abs, result.null)) < 3 and result.num_clips == N
     assert result.p_value == 1 / (1 + len(result.null))
+    for cell, drifts in result.null_drift.items():
+        # Arbitrary halves lie between the half that was hit and the one that was not.
+        assert len(drifts) == len(result.null) and weak < min(drifts) <= max(drifts) < strong, cell
+    null = {key: torch.tensor(value, dtype=torch.float64) for key, value in result.null_drift.items()}
+    again = selectivity_index(*(null[half, group] for half in ("app", "dyn") for group in ("spatial", "temporal")))
+    assert again.tolist() == pytest.approx(result.null, abs=1e-9)
 
 
 def test_an_arbitrary_division_does_not() -> None:

@@ -62,6 +62,33 @@ def test_members_share_nothing() -> None:
         assert parameter.grad[1].any(), name
 
 
+@pytest.mark.parametrize("mlp_ratio", [2.0, 0.0])
+def test_written_gradients_are_those_of_autograd_and_do_not_add_up(mlp_ratio: float) -> None:
+    probes = randomised(2, mlp_ratio)
+    tokens = probes.normalise(torch.randn(4, 10, WIDTH, generator=torch.Generator().manual_seed(2)))
+    weights = torch.randn(2, 4, CLASSES, generator=torch.Generator().manual_seed(3))
+    expected = torch.autograd.grad((probes(tokens) * weights).sum(), list(probes.parameters()))
+    others = [parameter for parameter in probes.parameters() if all(parameter is not one for one in probes.written)]
+    for parameter in probes.parameters():
+        parameter.grad = torch.full_like(parameter, 7.0)
+    probes.overwrites_gradients = True
+    for _ in range(2):
+        for parameter, gradient in zip(
+            others, torch.autograd.grad((probes(tokens) * weights).sum(), others), strict=True
+        ):
+            assert parameter.grad is not None
+            parameter.grad.copy_(gradient)
+    assert len(others) + len(probes.written) == len(expected)
+    for (name, parameter), gradient in zip(probes.named_parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, msg=name)
+
+
+def test_some_members_say_what_they_said_among_all() -> None:
+    probes = randomised(3)
+    tokens = probes.normalise(torch.randn(4, 10, WIDTH, generator=torch.Generator().manual_seed(2)))
+    torch.testing.assert_close(probes.some(slice(1, 3))(tokens), probes(tokens)[1:])
+
+
 def test_the_order_of_tokens_does_not_matter() -> None:
     probes = randomised(1)
     tokens = torch.randn(4, 10, WIDTH, generator=torch.Generator().manual_seed(2))

@@ -37,6 +37,7 @@ def styles_of(stamps: Iterable[RowStamp]) -> dict[RowStamp, LineStyle]:
     return styles
 
 
+@lru_cache(maxsize=64)
 def resampled(standing: Standing) -> Resampled:
     """Accuracies on resampled clips, nothing without predictions; encoders of the same clips share the resamples."""
     if not len(standing.index):

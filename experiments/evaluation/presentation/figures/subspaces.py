@@ -22,7 +22,7 @@ _NAMES = {"app": "z_app", "dyn": "z_dyn"}
 
 
 def draw_subspaces(board: SubspaceBoard) -> Figure:
-    """A row for each layout and encoder; grey bands are random divisions of the same widths.
+    """A row for each layout and encoder; grey bands are the random divisions of the same widths.
 
     The index is to the right, with its one-sided p-value: factorization predicts that it is positive and that it is
     not so for the same division of models that were not factorized.
@@ -48,9 +48,8 @@ def draw_subspaces(board: SubspaceBoard) -> Figure:
     axis = figure.add_subplot(grid[:, 2])
     _draw_index(axis, board, places, styles)
     _frame(axis, board, places, labelled=False)
-    counts = {len(values) for entry in board.entries for values in entry.random_drift.values()} - {0}
-    if counts:
-        band = f"random divisions of equal width: drift, range of {max(counts)}; SSI, mean to 95th percentile"
+    if any(entry.random_drift for entry in board.entries):
+        band = "the random divisions behind p: drift, range of all; SSI, mean to 95th percentile"
         legend_below(figure, [Line2D([], [], label=band, **_BAND)])
     return figure
 
@@ -72,9 +71,8 @@ def _draw_drift(
     cell: tuple[str, str],
 ) -> None:
     for row, entry in zip(places, board.entries, strict=True):
-        controls = entry.random_drift.get(cell, ())
-        if controls:
-            axis.plot([min(controls), max(controls)], [row, row], **_BAND)
+        if cell in entry.random_drift:
+            axis.plot(entry.random_drift[cell], [row, row], **_BAND)
         if cell in entry.drift:
             _mark(axis, entry.drift[cell], row, styles[entry.stamp])
     axis.margins(x=0.12)

@@ -109,6 +109,12 @@ def test_drift_by_group_and_the_index_made_of_it(rows: list[Row]) -> None:
                 assert found_here[metric, "damage", 0].value == pytest.approx(cells[half.name, group], abs=1e-3)
     by_hand = selectivity_index(*map(torch.tensor, cells.values())).item()
     assert table(rows, subspace="within_level")["ssi_damage", "damage", 0].value == pytest.approx(by_hand, abs=1e-2)
+    for half in WITHIN.halves:
+        low, high = (
+            table(rows, subspace=half.name)[f"drift_centred_spatial_null_{end}_damage", "damage", 0].value
+            for end in ("low", "high")
+        )
+        assert low < high and not low <= cells[half.name, "spatial"] <= high, "a planted half is out of their range"
 
 
 def test_the_principal_split_divides_by_variance() -> None:

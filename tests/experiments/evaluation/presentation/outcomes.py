@@ -78,15 +78,18 @@ def falling(clean: float, lost: float, conditions: Sequence[Condition] = CORE) -
 def selectivity(
     stamp: RowStamp, index: float, p: float, layout: str = "within_level", profile: str = "core"
 ) -> list[Row]:
-    """Rows of one designed division and of two random ones."""
+    """Rows of one designed division and of the random ones beside it."""
     common: dict[str, Any] = {"benchmark": "glyphs", "probe": "none"}
     at = (profile, 0)
     values = {"ssi": index, "ssi_p": p, "ssi_null_mean": 0.0, "ssi_null_p95": 0.1}
     rows = [row(stamp, f"{name}_{profile}", value, at, **common, subspace=layout) for name, value in values.items()]
-    for number, division in enumerate((layout, "random0", "random1")):
-        for half, group, drift in (
-            ("app", "spatial", 0.5), ("app", "temporal", 0.1), ("dyn", "spatial", 0.3), ("dyn", "temporal", 0.4),
-        ):  # fmt: skip
-            name = f"centred_drift_{group}_{profile}"
-            rows.append(row(stamp, name, drift + 0.01 * number, at, **common, subspace=f"{division}.{half}"))
+    for half, group, drift in (
+        ("app", "spatial", 0.5), ("app", "temporal", 0.1), ("dyn", "spatial", 0.3), ("dyn", "temporal", 0.4),
+    ):  # fmt: skip
+        null = f"drift_centred_{group}_null"
+        found = {f"centred_drift_{group}": drift, f"{null}_low": drift + 0.01, f"{null}_high": drift + 0.02}
+        rows += [
+            row(stamp, f"{name}_{profile}", value, at, **common, subspace=f"{layout}.{half}")
+            for name, value in found.items()
+        ]
     return rows
