@@ -9,6 +9,7 @@ from experiments.callbacks.frozen import (
     SubspaceRobustness,
 )
 from experiments.callbacks.held_out import HeldOutCount
+from experiments.callbacks.pictures import Pictures
 from experiments.callbacks.record import RunRecord
 from experiments.callbacks.throughput import ThroughputMonitor
 
@@ -18,6 +19,7 @@ __all__ = [
     "FrozenProbe",
     "HeldOutCount",
     "OrderSensitivity",
+    "Pictures",
     "RepresentationStability",
     "RunRecord",
     "SubspaceRobustness",

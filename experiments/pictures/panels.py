@@ -1,0 +1,118 @@
+"""Panels with a title and notes, side by side: what an animation or a strip of pictures is put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Pixels = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+SIDE = 160
+"""Longer side of a clip in a panel."""
+INK: Colour = (34, 34, 34)
+PAPER: Colour = (255, 255, 255)
+TRACK: Colour = (217, 217, 217)
+_LINE, _GAP, _BAR, _SWATCH = 16, 10, 3, 9
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A picture that moves, under a title.
+
+    Args:
+        title: one line.
+        frames: (F, H_px, W_px, 3) uint8.
+        notes: lines below the title, each with the colour of the little square before it, or None for no square.
+    """
+
+    title: str
+    frames: Pixels
+    notes: tuple[tuple[Colour | None, str], ...] = ()
+
+
+def fitted(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
+    """Height and width at which a clip is shown: ``side`` at most; small clips grow by whole factors, square pixels."""
+    longer = max(height, width)
+    if longer <= side:
+        return height * (side // longer), width * (side // longer)
+    return max(1, round(height * side / longer)), max(1, round(width * side / longer))
+
+
+def sized(frames: Pixels, size: tuple[int, int]) -> Pixels:
+    """Frames (F, H_px, W_px, 3) or (F, H_px, W_px) at another (height, width): areas shrink, squares grow."""
+    grows = size[0] >= frames.shape[1]
+    way = cv2.INTER_NEAREST if grows else cv2.INTER_AREA
+    return np.stack([cv2.resize(frame, size[::-1], interpolation=way) for frame in frames])
+
+
+def beside(panels: Sequence[Panel]) -> Pixels:
+    """Panels from left to right, above a bar that shows the time: (F, height, width, 3).
+
+    Args:
+        panels: one or more, with one number of frames; a panel of one frame stands still.
+    """
+    num_frames = max(len(panel.frames) for panel in panels)
+    num_lines = 1 + max(len(panel.notes) for panel in panels)
+    columns = [_column(panel, num_frames, num_lines) for panel in panels]
+    height = max(column.shape[1] for column in columns)
+    gap = _paper(num_frames, height, _GAP)
+    parts = [gap]
+    for column in columns:
+        parts += [_lengthened(column, height), gap]
+    picture = np.concatenate(parts, axis=2)
+    return np.concatenate([picture, _time_bar(num_frames, picture.shape[2])], axis=1)
+
+
+def text_strip(height: int, width: int, lines: Sequence[tuple[Colour | None, str]]) -> Pixels:
+    """Lines of text on white, (height, width, 3); each after a square of its colour, if it has one."""
+    image = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(image)
+    for number, (colour, text) in enumerate(lines):
+        top, left = number * _LINE, 0
+        if colour is not None:
+            corner = top + (_LINE - _SWATCH) // 2
+            draw.rectangle((0, corner, _SWATCH, corner + _SWATCH), fill=colour, outline=INK)
+            left = _SWATCH + 6
+        draw.text((left, top + _LINE / 2), text, fill=INK, font=_font(), anchor="lm")
+    return np.asarray(image)
+
+
+def _column(panel: Panel, num_frames: int, num_lines: int) -> Pixels:
+    height, width = panel.frames.shape[1:3]
+    strip = text_strip(num_lines * _LINE + 4, width, [(None, panel.title), *panel.notes])
+    frames = np.broadcast_to(panel.frames, (num_frames, height, width, 3))
+    return np.concatenate([np.broadcast_to(strip, (num_frames, *strip.shape)), frames], axis=1)
+
+
+def _lengthened(frames: Pixels, height: int) -> Pixels:
+    missing = height - frames.shape[1]
+    return np.concatenate([frames, _paper(len(frames), missing, frames.shape[2])], axis=1) if missing else frames
+
+
+def _time_bar(num_frames: int, width: int) -> Pixels:
+    """A bar that grows to the right; it also keeps the frames of a still clip apart."""
+    strip = _paper(num_frames, 2 * _BAR + _BAR, width)
+    strip[:, _BAR : 2 * _BAR, _GAP : width - _GAP] = TRACK
+    for number in range(num_frames):
+        end = _GAP + round((width - 2 * _GAP) * (number + 1) / num_frames)
+        strip[number, _BAR : 2 * _BAR, _GAP:end] = INK
+    return strip
+
+
+def _paper(num_frames: int, height: int, width: int) -> Pixels:
+    return np.full((num_frames, height, width, 3), PAPER, np.uint8)
+
+
+@lru_cache
+def _font() -> ImageFont.FreeTypeFont:
+    """The font of the figures, which matplotlib brings along."""
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 11)
