@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from experiments.results.row_groups import constant_columns, read_row_groups, write_row_groups
+from experiments.results.row_groups import Where, constant_columns, read_row_groups, write_row_groups
 from experiments.results.rows import RowStamp
 
 _IDENTITY = ("benchmark", "subspace", "metric", "corruption", "severity")
@@ -47,15 +47,19 @@ def write_clip_values(path: Path, blocks: Sequence[ClipValues]) -> None:
     write_row_groups(path, map(_table, blocks))
 
 
-def read_clip_values(path: Path) -> list[ClipValues]:
+def read_clip_values(path: Path, where: Where | None = None) -> list[ClipValues]:
     """Read what ``write_clip_values`` wrote.
+
+    Args:
+        path: of the file.
+        where: wanted values by identity column, for example ``{"metric": ("centred_drift",)}``; blocks of others are
+            never loaded. None reads all.
 
     Raises:
         UserError: the file is missing or no such Parquet file.
     """
-    return [
-        _block(table) for table in read_row_groups(path, "values of clips", (*_IDENTITY, "index", "video_id", "value"))
-    ]
+    names = (*_IDENTITY, "index", "video_id", "value")
+    return [_block(table) for table in read_row_groups(path, "values of clips", names, where)]
 
 
 def _table(block: ClipValues) -> pa.Table:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from experiments.results.row_groups import constant_columns, read_row_groups, write_row_groups
+from experiments.results.row_groups import Where, constant_columns, read_row_groups, write_row_groups
 from experiments.results.rows import RowStamp
 
 
@@ -69,13 +69,19 @@ def write_predictions(path: Path, blocks: Sequence[Predictions]) -> None:
     write_row_groups(path, map(_table, blocks))
 
 
-def read_predictions(path: Path) -> list[Predictions]:
+def read_predictions(path: Path, where: Where | None = None) -> list[Predictions]:
     """Read what ``write_predictions`` wrote.
+
+    Args:
+        path: of the file.
+        where: wanted values by identity column, for example ``{"subspace": ("whole",), "seed": (0, 1)}``; blocks of
+            others are never loaded. None reads all.
 
     Raises:
         UserError: the file is missing or no such Parquet file.
     """
-    return [_block(table) for table in read_row_groups(path, "predictions", (*_IDENTITY, *_CONDITION, *_PER_CLIP))]
+    names = (*_IDENTITY, *_CONDITION, *_PER_CLIP)
+    return [_block(table) for table in read_row_groups(path, "predictions", names, where)]
 
 
 def _block(table: pa.Table) -> Predictions:

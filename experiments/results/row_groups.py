@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +11,9 @@ import pyarrow.parquet as pq
 
 from vjepa.errors import UserError
 from vjepa.storage import atomic_path
+
+Where = Mapping[str, Collection[int | str]]
+"""Wanted values of identity columns; a column that is not named may hold anything."""
 
 
 def constant_columns(identity: Mapping[str, int | str], n: int) -> dict[str, pa.Array]:
@@ -29,22 +32,40 @@ def write_row_groups(path: Path, tables: Iterator[pa.Table]) -> None:
             writer.write_table(table, row_group_size=max(1, table.num_rows))
 
 
-def read_row_groups(path: Path, what: str, names: Sequence[str]) -> list[pa.Table]:
+def read_row_groups(path: Path, what: str, names: Sequence[str], where: Where | None = None) -> list[pa.Table]:
     """Read what ``write_row_groups`` wrote.
 
     Args:
         path: of the file.
         what: it holds, for messages.
         names: columns that it must have.
+        where: which row groups to read; the others stay on the disk.
 
     Raises:
         UserError: the file is missing, no Parquet file, or lacks a column.
     """
     try:
         with pq.ParquetFile(path) as file:
-            missing = sorted(set(names) - set(file.schema_arrow.names))
+            missing = sorted({*names, *(where or {})} - set(file.schema_arrow.names))
             if missing:
                 raise UserError(f"cannot read {what} {path}: no column {', '.join(missing)}; run the evaluation again")
-            return [file.read_row_group(group) for group in range(file.num_row_groups)]
+            groups = range(file.num_row_groups)
+            return [file.read_row_group(group) for group in groups if _is_wanted(file, group, where or {})]
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"cannot read {what} {path}: {error}; run the evaluation again") from error
+
+
+def _is_wanted(file: pq.ParquetFile, group: int, where: Where) -> bool:
+    """Whether the constants of a row group are wanted, by its statistics alone."""
+    metadata = file.metadata.row_group(group)
+    places = {metadata.column(number).path_in_schema: number for number in range(metadata.num_columns)}
+    for name, wanted in where.items():
+        statistics = metadata.column(places[name]).statistics
+        if statistics is None or not statistics.has_min_max:
+            # Written without statistics, for example by another program: the first value stands for all.
+            value = file.read_row_group(group, columns=[name]).column(name)[0].as_py()
+        else:
+            value = statistics.min
+        if value not in wanted:
+            return False
+    return True

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from experiments.results import Predictions, RowStamp
-from experiments.statistics import compare, crossed_variance, paired_difference
+from experiments.statistics import Comparison, Endpoint, VariantKey, compare, crossed_variance, paired_difference
+from experiments.statistics.simulate import World
 
 STAMP = RowStamp("glyphs", "glyphs", "baseline", "as_described", "whole", 0, 100, "teacher", "c0ffee")
 
@@ -18,36 +19,8 @@ def simulate(
     rng: np.random.Generator, num_seeds: int, num_clips: int, seed_sd: float, effect: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Correctness of two variants whose accuracies differ by ``effect`` over all seeds and clips."""
-    difficulty = rng.uniform(0.2, 0.8, num_clips)
-    pair = []
-    for sign in (0.5, -0.5):
-        taste = rng.uniform(-0.1, 0.1, num_clips)  # clips that suit this variant
-        luck = seed_sd * rng.standard_normal((num_seeds, 1))
-        probability = difficulty + sign * effect + taste + luck
-        pair.append(rng.random((num_seeds, num_clips)) < probability)
-    return pair[0], pair[1]
-
-
-@pytest.mark.parametrize("num_seeds", [3, 5])
-@pytest.mark.parametrize("seed_sd", [0.0, 0.02])
-def test_the_interval_covers_the_truth(num_seeds: int, seed_sd: float) -> None:
-    rng = np.random.default_rng([num_seeds, int(100 * seed_sd)])
-    effect, runs = 0.03, 600
-    hits = 0
-    for _ in range(runs):
-        found = paired_difference(*simulate(rng, num_seeds, 400, seed_sd, effect))
-        assert found.low is not None and found.high is not None
-        hits += found.low <= effect <= found.high
-    assert hits / runs >= 0.93
-
-
-def test_a_clip_interval_alone_would_not_cover() -> None:
-    rng = np.random.default_rng(0)
-    hits = 0
-    for _ in range(300):
-        found = paired_difference(*simulate(rng, 3, 2000, 0.03, 0.0))
-        hits += found.clip_low <= 0 <= found.clip_high
-    assert hits / 300 < 0.8
+    found = World(num_seeds, num_clips, seed_sd, effect).results(rng, 1)[0]
+    return found[0], found[1]
 
 
 def test_a_large_effect_is_found_and_none_is_not() -> None:
@@ -66,6 +39,26 @@ def test_the_variance_of_a_table_done_by_hand() -> None:
     assert (found.low, found.high) == (pytest.approx(1.5 - half), pytest.approx(1.5 + half))
     assert found.per_seed == (1.0, 2.0)
     assert found.seed_sd == pytest.approx(0.5**0.5)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(1.5 / (half / stats.t.ppf(0.975, 1)), 1))
+
+
+def test_tables_are_stacked() -> None:
+    rng = np.random.default_rng(3)
+    tables = rng.normal(size=(4, 2, 3, 50))
+    one_by_one = [[float(crossed_variance(table)) for table in row] for row in tables]
+    assert crossed_variance(tables) == pytest.approx(np.array(one_by_one))
+
+
+def test_the_p_value_and_the_interval_agree() -> None:
+    for seed in range(20):
+        found = paired_difference(*simulate(np.random.default_rng(seed), 4, 200, 0.02, 0.08))
+        assert found.p_value is not None and found.significant == (found.p_value < 0.05)
+
+
+def test_no_spread_at_all() -> None:
+    same = paired_difference(np.ones((3, 4)), np.ones((3, 4)))
+    assert (same.mean, same.low, same.high, same.p_value, same.mdd) == (0, 0, 0, 1, 0)
+    assert not same.significant
 
 
 def test_the_variance_has_a_floor() -> None:
@@ -89,6 +82,7 @@ def test_one_seed_has_no_interval_and_says_so() -> None:
     a, b = simulate(np.random.default_rng(1), 1, 500, 0.0, 0.3)
     found = paired_difference(a, b)
     assert found.low is None and found.high is None and found.seed_sd is None
+    assert found.p_value is None and found.mdd is None and found.bootstrap_low is None
     assert not found.significant
     text = found.describe("ours", "theirs")
     assert "n=1 seed: no interval" in text
@@ -107,6 +101,22 @@ def test_words_follow_the_interval() -> None:
     assert worse.describe("a", "b") == "b beats a by 8.2 points [3.1, 13.3], n = 3 seeds x 1024 clips"
     unclear = dataclasses.replace(base, mean=0.01, low=-0.03, high=0.05, num_clips=1024)
     assert unclear.describe("a", "b") == "a - b: +1.0 points [-3.0, +5.0], n = 3 seeds x 1024 clips: not significant"
+
+
+def test_words_of_a_log_ratio_and_of_a_family() -> None:
+    base = paired_difference(np.eye(3, 4), np.zeros((3, 4)), unit="nats")
+    better = dataclasses.replace(base, mean=0.412, low=0.1, high=0.724, num_clips=512)
+    assert better.describe("a", "b") == "a beats b by 0.41 nats [0.10, 0.72], n = 3 seeds x 512 clips"
+    endpoint = Endpoint("SSI", "glyphs", "within_level", "nats", "primary")
+    keys = VariantKey("ld", "as_described"), VariantKey("baseline", "as_described")
+    corrected = Comparison(*keys, endpoint, better, 0.012, True)
+    assert corrected.describe("a", "b") == f"{better.describe('a', 'b')}, Holm-corrected p = 0.012"
+    lost = dataclasses.replace(corrected, p_holm=0.31, significant=False)
+    assert lost.describe("a", "b") == (
+        "a - b: +0.41 nats [+0.10, +0.72], n = 3 seeds x 512 clips: not significant (Holm-corrected p = 0.310)"
+    )
+    described = dataclasses.replace(corrected, p_holm=None, significant=False)
+    assert described.describe("a", "b").endswith("described only, not corrected; the interval excludes zero")
 
 
 def test_unequal_tables_are_refused() -> None:
