@@ -4,18 +4,22 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 VJEPA  := $(BIN)/python -m vjepa
-OUT    ?= runs/demo
-STUDY  ?= runs/glyphs-study
-SEEDS  ?= 0,1,2
-JOBS   ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-VARIANTS ?= baseline,fwm_hw_ld
 LOGDIR ?= runs
+STUDY  ?= $(or $(OUT),runs/$(or $(DATA),glyphs)-ablation)
+
+# What is left out is as vjepa ablation --help says, or as it is in a folder that was used before.
+ABLATION = --out '$(STUDY)' $(if $(VARIANTS),--variants '$(VARIANTS)') $(if $(READINGS),--readings '$(READINGS)') \
+	$(if $(SEEDS),--seeds '$(SEEDS)') $(foreach swept,$(SET),--set '$(swept)') $(if $(DATA),--data '$(DATA)') \
+	$(if $(PRESET),--preset '$(PRESET)') $(if $(BENCHMARKS),--benchmarks '$(BENCHMARKS)') \
+	$(if $(PROFILE),--profile '$(PROFILE)') $(if $(PROBES),--probes '$(PROBES)') $(if $(CONFIG),--config '$(CONFIG)') \
+	$(if $(JOBS),--jobs '$(JOBS)') $(if $(DEVICES),--devices '$(DEVICES)') $(if $(ENGINE),--engine '$(ENGINE)') \
+	$(if $(TITLE),--title '$(TITLE)') $(if $(filter-out 0,$(DRY)),--dry-run) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study report docs bench board test test-slow check format clean
+.PHONY: help setup demo ablation ablation-core ablation-ucf101 ablation-mixed report results claims docs bench board test test-slow check format clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make the environment in .venv
 
@@ -29,14 +33,28 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 demo: $(READY)  ## the main job at small scale, in minutes: data, pretraining, probes, report
-	@$(VJEPA) demo --out $(OUT)
+	@$(VJEPA) demo --out '$(or $(OUT),runs/demo)'
 
-study: $(READY)  ## the measured glyphs study: VARIANTS= SEEDS= JOBS= STUDY=folder
-	@$(VJEPA) study --config experiments/configs/study/glyphs.yaml --variants $(VARIANTS) --seeds $(SEEDS) \
-		--jobs $(JOBS) --out $(STUDY) --title "Study on moving glyphs"
+ablation: $(READY)  ## variants x readings x seeds: VARIANTS= READINGS= SEEDS= DATA= SET= PRESET= BENCHMARKS= DRY=1
+	@$(VJEPA) ablation $(ABLATION)
 
-report: $(READY)  ## write the report of STUDY again
-	@$(VJEPA) report $(STUDY)
+ablation-core: VARIANTS = core
+ablation-core: ablation  ## baseline, fwm, ld, hw, fwm_ld, hw_ld and fwm_hw_ld
+
+ablation-ucf101: DATA = ucf101
+ablation-ucf101: ablation  ## on UCF-101 alone: DATA_ROOT=folder of data sets
+
+ablation-mixed: DATA = mixed
+ablation-mixed: ablation  ## on UCF-101, Something-Something V2 and ImageNet-100
+
+report: $(READY)  ## write table, report and boards of an ablation again: OUT=folder
+	@$(VJEPA) report '$(STUDY)'
+
+results: $(READY)  ## result rows of an ablation: OUT=folder ARGS="--where metric=top1 --sort=-value"
+	@$(VJEPA) results '$(STUDY)' $(ARGS)
+
+claims: $(READY)  ## the study's claims against its own results, its defects, and our runs: OUT=folder
+	@$(VJEPA) claims $(if $(wildcard $(STUDY)/ablation.json),'$(STUDY)') $(ARGS)
 
 docs: $(READY)  ## write the generated parts of docs from the code
 	@$(VJEPA) docs objectives --write
@@ -48,8 +66,8 @@ bench: $(READY)  ## time masks, what each objective adds to a step, decoding, an
 	@$(VJEPA) bench decode
 	@$(VJEPA) bench robustness
 
-board: $(READY)  ## TensorBoard over LOGDIR, on this machine only
-	@$(BIN)/tensorboard --logdir $(LOGDIR) --host 127.0.0.1
+board: $(READY)  ## TensorBoard over OUT, or all of LOGDIR, on this machine only
+	@$(BIN)/tensorboard --logdir '$(or $(OUT),$(LOGDIR))' --host 127.0.0.1
 
 test: $(READY)  ## the tests, without the long ones
 	@$(BIN)/python -m pytest

@@ -132,4 +132,3 @@ def main(options: Sequence[str]) -> int:
     out = export_encoder(known.run, known.out, known.weights, known.half)
     print(f"{out}: {out.stat().st_size / 2**20:.2f} MiB")
     return 0
-

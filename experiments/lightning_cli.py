@@ -25,6 +25,7 @@ from experiments.callbacks import (
     FrozenProbe,
     HeldOutCount,
     OrderSensitivity,
+    Pictures,
     RepresentationStability,
     RunRecord,
     SubspaceRobustness,
@@ -102,6 +103,7 @@ class JEPACLI(LightningCLI):
         parser.add_class_arguments(RunOptions, "run")
         parser.add_lightning_class_args(CollapseMonitor, "collapse")
         parser.add_lightning_class_args(ThroughputMonitor, "throughput")
+        parser.add_lightning_class_args(Pictures, "pictures")
         parser.add_lightning_class_args(FrozenProbe, "probe")
         parser.add_lightning_class_args(CorruptionRobustness, "robustness")
         parser.add_lightning_class_args(RepresentationStability, "stability")

@@ -18,7 +18,7 @@ from vjepa.storage import atomic_write_text, digest_json
 _VOLATILE = {
     "": {
         "ckpt_path", "weights_only", "verbose", "config",
-        "probe", "robustness", "stability", "order", "subspaces",
+        "probe", "robustness", "stability", "order", "subspaces", "pictures",
     },
     "trainer": {
         "logger", "callbacks", "default_root_dir", "enable_progress_bar", "enable_model_summary", "profiler",
@@ -134,7 +134,13 @@ def config_hash(settings: Mapping[str, Any]) -> str:
 
     Nulls do not count: a new optional term or slot changes the identity of no experiment that leaves it out.
     """
-    return digest_json(_stable(settings, ""))
+    return digest_json(identity(settings))
+
+
+def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a resolved configuration makes it this experiment."""
+    kept: dict[str, Any] = _stable(settings, "")
+    return kept
 
 
 def _stable(value: Any, path: str) -> Any:

@@ -11,7 +11,6 @@ import pytest
 
 from experiments.cli import LIGHTNING_VERBS, PROJECT_VERBS, main
 from experiments.lightning_cli import resolve_run
-from experiments.study import load_study, plan_cells
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -41,15 +40,12 @@ def test_fit_commands_resolve(words: list[str], monkeypatch: pytest.MonkeyPatch)
     assert resolve_run(words[1:]).folder.parts[0] == "runs"
 
 
-@pytest.mark.parametrize("words", [w for w in VJEPA if w[0] == "study"], ids=" ".join)
-def test_study_commands_plan(words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [w for w in VJEPA if w[0] == "ablation"], ids=" ".join)
+def test_ablation_commands_plan(words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("experiments.study.train", lambda *_: None)
-    monkeypatch.setattr("experiments.study_evaluation.evaluate_seed", lambda *_: None)
-    monkeypatch.setattr("experiments.study_report.write_report", lambda study, cells: study.folder)
-    chosen = [str(tmp_path) if word.startswith("runs/") else word for word in words]
-    assert main(chosen) == 0
-    assert len(plan_cells(load_study(tmp_path))) == 9
+    chosen = [str(tmp_path / "new") if word.startswith("runs/") else word for word in words]
+    assert main([*chosen, "--dry-run"]) == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_verb_of_the_readme_exists() -> None:

@@ -1,19 +1,26 @@
-"""The report: one reading of the result rows, written as Markdown, as HTML and for the terminal."""
+"""The report of an ablation: one reading of its results, written as Markdown, as HTML and for the terminal.
 
-from experiments.report.console import format_console_table
-from experiments.report.facts import Comparison, ReportFacts, ReportPaths, Scalars, TrainingCurve
-from experiments.report.render import render
-from experiments.report.scalars import read_scalars
-from experiments.report.wording import summary_sentence
+``write_ablation_report`` and ``write_report`` are loaded when they are asked for, so that tables for the terminal need
+neither matplotlib nor torch.
+"""
 
-__all__ = [
-    "Comparison",
-    "ReportFacts",
-    "ReportPaths",
-    "Scalars",
-    "TrainingCurve",
-    "format_console_table",
-    "read_scalars",
-    "render",
-    "summary_sentence",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from experiments.report.scalars import Scalars, read_scalars
+
+if TYPE_CHECKING:
+    from experiments.report.findings import Findings, ReportPaths
+    from experiments.report.write import write_ablation_report, write_report
+
+__all__ = ["Findings", "ReportPaths", "Scalars", "read_scalars", "write_ablation_report", "write_report"]
+
+_LAZY = {"Findings": "findings", "ReportPaths": "findings", "write_ablation_report": "write", "write_report": "write"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"experiments.report.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'experiments.report' has no attribute {name!r}")

@@ -5,25 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 from experiments.report.document import Table
-from experiments.report.scores import collect_scores
-from experiments.report.tables import main_table
-
-if TYPE_CHECKING:
-    from experiments.results import Row
 
 _GAP = "  "
-
-
-def format_console_table(rows: Iterable[Row], width: int = 110) -> str:
-    """Format the main table of a report for a terminal of ``width`` columns.
-
-    Raises:
-        UserError: the rows hold no accuracy, or do not belong into one table.
-    """
-    return to_console(main_table(collect_scores(rows)), width)
 
 
 def to_console(table: Table, width: int = 110) -> str:
@@ -38,7 +23,7 @@ def to_console(table: Table, width: int = 110) -> str:
 
 def _widths(table: Table) -> list[int]:
     widths = [
-        max([len(column.title), *(len(row[index].text) for row in table.rows)])
+        max([len(column.title), *(len(row[index].line) for row in table.rows)])
         for index, column in enumerate(table.columns)
     ]
     # A group's heading needs its room, too; its last column gives it.
@@ -78,5 +63,5 @@ def _lines(table: Table, chosen: list[int], widths: list[int]) -> list[str]:
         for name, members in groupby(chosen, key=lambda index: table.columns[index].group)
     ).rstrip()
     head = line(table.columns[index].title for index in chosen)
-    rows = [line(row[index].text for index in chosen) for row in table.rows]
+    rows = [line(row[index].line for index in chosen) for row in table.rows]
     return [*([groups] if groups else []), head, "-" * _total(widths[index] for index in chosen), *rows]

@@ -11,10 +11,22 @@ MISSING = "\u2013"
 
 @dataclass(frozen=True)
 class Entry:
-    """The content of one table cell; muted ones are printed in grey."""
+    """The content of one table cell.
+
+    Args:
+        text: the number or name.
+        muted: printed in grey.
+        detail: what stands smaller below or behind it, such as an interval.
+    """
 
     text: str
     muted: bool = False
+    detail: str = ""
+
+    @property
+    def line(self) -> str:
+        """Text and detail on one line."""
+        return f"{self.text} {self.detail}" if self.detail else self.text
 
 
 @dataclass(frozen=True)
@@ -52,9 +64,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Heading:
-    """The title of a section."""
+    """The title of a section, or of a part of one."""
 
     text: str
+    level: int = 2
 
 
 @dataclass(frozen=True)
@@ -86,12 +99,14 @@ class Figure:
     Args:
         path: the PNG, relative to the report's folder.
         png: its bytes.
-        caption: what it shows; also its alternative text.
+        caption: how to read it.
+        alt: what it shows, for a reader who cannot see it; empty: the caption.
     """
 
     path: Path
     png: bytes
     caption: str
+    alt: str = ""
 
 
 Block = Heading | Paragraph | Bullets | Code | Figure | Table

@@ -23,8 +23,8 @@ def _text(text: str) -> str:
 
 def _block(block: Block) -> str:
     match block:
-        case Heading(text=text):
-            return f"## {_text(text)}"
+        case Heading(text=text, level=level):
+            return f"{'#' * level} {_text(text)}"
         case Paragraph(text=text, lead=lead):
             return f"> {_text(text)}" if lead else _text(text)
         case Bullets(items=items):
@@ -32,8 +32,8 @@ def _block(block: Block) -> str:
         case Code(text=text):
             fence = "```" if "```" not in text else "````"
             return f"{fence}sh\n{text}\n{fence}"
-        case Figure(path=path, caption=caption):
-            return f"![{_text(caption)}]({path.as_posix()})\n\n*{_text(caption)}*"
+        case Figure(path=path, caption=caption, alt=alt):
+            return f"![{_text(alt or caption)}]({path.as_posix()})\n\n*{_text(caption)}*"
         case Table():
             return _table(block)
 
@@ -46,7 +46,7 @@ def _table(table: Table) -> str:
     ]
     for row in table.rows:
         # Markdown has no grey; italics mark what must not be read as a result.
-        lines.append(_row(f"*{_text(entry.text)}*" if entry.muted else _text(entry.text) for entry in row))
+        lines.append(_row(f"*{_text(entry.line)}*" if entry.muted else _text(entry.line) for entry in row))
     notes = "\n".join(f"- {_text(note)}" for note in table.notes)
     return "\n\n".join(part for part in (f"**{_text(table.title)}**", "\n".join(lines), notes) if part)
 

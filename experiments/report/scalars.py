@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.report.facts import Scalars
+
+@dataclass(frozen=True)
+class Scalars:
+    """One logged quantity of a run: ascending optimizer steps and as many values."""
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
 
 
 def read_scalars(folder: Path, tags: Iterable[str]) -> dict[str, Scalars]:

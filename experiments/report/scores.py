@@ -66,12 +66,6 @@ class Condition:
 CLEAN = Condition()
 
 
-def condition_titles(conditions: Sequence[Condition]) -> list[str]:
-    """Titles of conditions, with the severity where the corruptions have several."""
-    several = len({condition.severity for condition in conditions if condition != CLEAN}) > 1
-    return [f"{c.title} {c.severity}" if several and c != CLEAN else c.title for c in conditions]
-
-
 def task_title(benchmark: str) -> str:
     """``glyphs/motion`` -> ``motion``; a benchmark with a single task keeps its name."""
     return benchmark.rpartition("/")[2]
@@ -119,7 +113,7 @@ class Scores:
     conditions: tuple[Condition, ...]
     cells: Mapping[tuple[Encoder, str, str, Condition], Score]
     floors: Mapping[str, float]
-    layouts: Mapping[str, str]
+    layouts: Mapping[Encoder, str]
 
     def get(self, encoder: Encoder, task: str, probe: str, condition: Condition = CLEAN) -> Score | None:
         """The score of a cell, or None where nothing was measured."""
@@ -204,7 +198,7 @@ def collect_scores(rows: Iterable[Row], split: str = "test") -> Scores:
         conditions=tuple(_unique([CLEAN, *(key[3] for key in cells)])),
         cells=cells,
         floors={row.benchmark: row.value for row in kept if row.metric == MAJORITY and row.corruption == "none"},
-        layouts={row.variant: row.layout for row in accuracies if not _key(row)[0].is_control},
+        layouts={_key(row)[0]: row.layout for row in accuracies if not _key(row)[0].is_control},
     )
 
 

@@ -1,13 +1,12 @@
-"""The tables of a report, built once and rendered anywhere."""
+"""Clean accuracy of every encoder by every probe, from rows alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from experiments.report.document import MISSING, Column, Entry, Table
-from experiments.report.facts import Comparison
-from experiments.report.scores import CLEAN, Encoder, Score, Scores, condition_titles, task_title, variant_title
-from experiments.report.wording import interval, interval_name, points, probe_name, probe_title, verdict
+from experiments.report.scores import CLEAN, Encoder, Score, Scores, task_title
+from experiments.report.wording import probe_title
 
 CONSTANT_MARK = "\u2020"
 
@@ -32,59 +31,6 @@ def main_table(scores: Scores) -> Table:
         ]
         rows.append(tuple(Entry(text, muted=True) for text in texts))
     return Table("Test accuracy in %", tuple(columns), tuple(rows), _main_notes(scores), num_keys=3)
-
-
-def difference_table(comparisons: Sequence[Comparison]) -> Table:
-    """Paired differences of accuracy; what has no interval is greyed and says so."""
-    columns = (
-        Column("compared", align="left"),
-        Column("task", align="left"),
-        Column("probe", align="left"),
-        Column("difference, points"),
-        Column(interval_name(comparison.difference for comparison in comparisons)),
-        Column("seeds"),
-        Column("clips"),
-        Column("in words", align="left"),
-    )
-    rows = []
-    for comparison in comparisons:
-        found = comparison.difference
-        texts = (
-            f"{comparison.treatment} minus {comparison.control}",
-            task_title(comparison.benchmark),
-            probe_title(comparison.probe),
-            points(found.mean),
-            f"[{interval(found)}]" if interval(found) else "n=1 seed, no interval",
-            str(found.num_seeds),
-            f"{found.num_clips:,}",
-            verdict(found),
-        )
-        rows.append(tuple(Entry(text, muted=interval(found) is None) for text in texts))
-    notes = (
-        "Differences of accuracy in percentage points, paired by seed and by clip.",
-        "Each interval stands alone: none is corrected for the number of comparisons in this table.",
-    )
-    return Table("Paired differences", columns, tuple(rows), notes, num_keys=3)
-
-
-def robustness_tables(scores: Scores) -> list[Table]:
-    """Accuracy on clean and on corrupted clips, a table a probe; none where nothing was corrupted."""
-    columns = [Column(title, align="left") for title in ("task", "encoder", "weights")]
-    columns += [Column(title) for title in ("seeds", *condition_titles(scores.conditions))]
-    tables = []
-    for probe in scores.probes:
-        if not _is_corrupted(scores, probe):
-            continue
-        rows = []
-        for task in scores.tasks:
-            for encoder in scores.encoders:
-                found = [scores.get(encoder, task, probe, condition) for condition in scores.conditions]
-                if any(found):
-                    names = _names(scores, encoder, found)
-                    rows.append((Entry(task_title(task)), *names, *(_entry(score) for score in found)))
-        title = f"Test accuracy in %, clean and corrupted, {probe_name(probe)}"
-        tables.append(Table(title, tuple(columns), tuple(rows), _robustness_notes(scores), num_keys=4))
-    return tables
 
 
 def percent(value: float) -> str:
@@ -118,12 +64,13 @@ def _main_notes(scores: Scores) -> tuple[str, ...]:
         notes.append("Mean \u00b1 standard deviation over pretraining seeds; n is the number of test clips.")
     else:
         notes.append("One pretraining seed, so no spread is shown; n is the number of test clips.")
-    variants: dict[str, list[str]] = {}
-    for name, layout in scores.layouts.items():
-        variants.setdefault(layout.replace("_", " "), []).append(variant_title(name))
-    if variants:
-        layouts = "; ".join(f"{layout} in {', '.join(names)}" for layout, names in variants.items())
-        notes.append(f"Layout of the latent: {layouts}.")
+    divided: dict[str, list[str]] = {}
+    for encoder, layout in scores.layouts.items():
+        if layout != "whole":
+            divided.setdefault(layout.replace("_", " "), []).append(scores.title(encoder))
+    if divided:
+        layouts = "; ".join(f"{layout} in {', '.join(names)}" for layout, names in divided.items())
+        notes.append(f"Factorized latents: {layouts}. Every other one is whole.")
     if any(encoder.ignores_training for encoder in scores.encoders):
         notes.append(
             "Initial weights: this reading evaluates a run as it was before its first step, as the study's released "
@@ -137,21 +84,3 @@ def _main_notes(scores: Scores) -> tuple[str, ...]:
     if missing := len(scores.missing()):
         notes.append(f"{MISSING} No result. Incomplete cells, listed in the report: {missing}.")
     return tuple(notes)
-
-
-def _robustness_notes(scores: Scores) -> tuple[str, ...]:
-    corrupted = [condition for condition in scores.conditions if condition != CLEAN]
-    kinds = len({condition.corruption for condition in corrupted})
-    severities = sorted({condition.severity for condition in corrupted})
-    clips = {n for task in scores.tasks for condition in corrupted for n in scores.num_clips(task, condition)}
-    return (
-        f"Smoke profile: {kinds} corruption{'s' if kinds > 1 else ''} at severity "
-        f"{', '.join(map(str, severities))}. It is not the mPC of rob-v1, which averages over "
-        "all corruptions and severities.",
-        f"Corrupted cells are measured on {_span(sorted(clips))} clips a task. No drop is printed, "
-        "because a difference needs an interval.",
-    )
-
-
-def _is_corrupted(scores: Scores, probe: str) -> bool:
-    return any(other == probe and condition != CLEAN for _, _, other, condition in scores.cells)

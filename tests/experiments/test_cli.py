@@ -94,21 +94,21 @@ def test_unknown_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean 'fit'?" in capsys.readouterr().err
 
 
-def test_study_names_the_nearest_variant(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["study", "--variants", "fwm_hw_dl", "--out", "out"]) == 2
+def test_ablation_names_the_nearest_variant(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ablation", "--variants", "fwm_hw_dl", "--out", "out"]) == 2
     assert "did you mean 'fwm_hw_ld'?" in capsys.readouterr().err
     assert not list(here.iterdir())
 
 
-def test_study_needs_seeds(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["study", "--seeds", "", "--out", "out"]) == 2
-    assert main(["study", "--seeds", "one", "--out", "out"]) == 2
+def test_ablation_needs_seeds(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ablation", "--seeds", "", "--out", "out"]) == 2
+    assert main(["ablation", "--seeds", "one", "--out", "out"]) == 2
     assert "--seeds" in capsys.readouterr().err
 
 
 def test_report_of_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "nowhere"]) == 2
-    assert "study.json" in capsys.readouterr().err
+    assert "ablation.json" in capsys.readouterr().err
 
 
 def test_debug_shows_the_traceback(here: Path) -> None:

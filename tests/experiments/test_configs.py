@@ -91,7 +91,7 @@ def test_starts_with_purpose_and_command(overlay: Path) -> None:
     text = overlay.read_text()
     head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
     assert head.startswith("# ") and any(
-        word in head for word in ("vjepa fit", "vjepa test", "vjepa study", "make demo")
+        word in head for word in ("vjepa fit", "vjepa test", "vjepa ablation", "make demo")
     )
     assert overlay.name in head or overlay.stem == "demo"
     assert not any(str(value).startswith(("/", "~")) for _, value in leaves(yaml.safe_load(text))), "an absolute path"

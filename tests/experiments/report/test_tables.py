@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.report import format_console_table
 from experiments.report.console import to_console
 from experiments.report.document import Column, Document, Entry, Table
 from experiments.report.html import to_html
 from experiments.report.markdown import to_markdown
 from experiments.report.scores import collect_scores
-from experiments.report.tables import difference_table, main_table, robustness_tables
+from experiments.report.tables import main_table
 
 
 def _row(table: Table, *start: str) -> list[str]:
@@ -55,40 +54,8 @@ def test_missing_cell_is_an_en_dash(make_rows):
     assert _row(main_table(collect_scores(rows)), "fwm_hw_ld")[-2:] == ["\u2013", "\u2013"]
 
 
-def test_differences_carry_interval_n_and_words(make_comparisons):
-    table = difference_table(make_comparisons())
-    assert _row(table, "baseline minus its random init", "motion", "linear (time)")[3:] == [
-        "+23.8",
-        "[+20.8, +26.8]",
-        "3",
-        "1,000",
-        "higher",
-    ]
-    assert _row(table, "baseline minus its random init", "motion", "attentive")[-1] == "lower"
-    assert _row(table, "fwm_hw_ld minus baseline", "motion", "linear (time)")[-1] == "not significant"
-
-
-def test_differences_of_one_seed_are_greyed_and_without_interval(make_comparisons):
-    table = difference_table(make_comparisons(num_seeds=1))
-    assert _row(table, "baseline minus its random init", "motion")[4:] == [
-        "n=1 seed, no interval",
-        "1",
-        "1,000",
-        "nothing is claimed",
-    ]
-    assert all(entry.muted for row in table.rows for entry in row)
-
-
-def test_robustness_says_what_it_is_not(make_rows):
-    tables = robustness_tables(collect_scores(make_rows(corruptions=("noise", "blur"))))
-    assert len(tables) == 2
-    assert _row(tables[0], "motion", "baseline")[4:] == ["48.3 ± 0.1", "43.5 ± 0.1", "38.6 ± 0.1"]
-    assert "2 corruptions at severity 3. It is not the mPC of rob-v1" in tables[0].notes[0]
-    assert robustness_tables(collect_scores(make_rows())) == []
-
-
 def test_console_table_is_aligned_and_fits(make_rows):
-    text = format_console_table(make_rows())
+    text = to_console(main_table(collect_scores(make_rows())))
     lines = text.splitlines()
     assert max(map(len, lines)) <= 110
     body = lines[lines.index(next(line for line in lines if set(line) == {"-"})) - 1 :]
@@ -97,20 +64,24 @@ def test_console_table_is_aligned_and_fits(make_rows):
 
 
 def test_console_table_continues_below_when_too_wide(make_rows):
-    text = format_console_table(make_rows(), width=70)
+    text = to_console(main_table(collect_scores(make_rows())), width=70)
     assert max(map(len, text.splitlines())) <= 70
     assert text.count("majority class") > 1
     assert all(value in text for value in ("19.4 ± 0.1", "48.3 ± 0.1", "96.1 ± 0.1"))
 
 
 def test_every_rendering_shows_every_cell_and_escapes():
-    table = Table("T", (Column("a|b", align="left"), Column("x", "g")), ((Entry("<b>*"), Entry("1.5", muted=True)),))
+    table = Table(
+        "T",
+        (Column("a|b", align="left"), Column("x", "g")),
+        ((Entry("<b>*"), Entry("1.5", muted=True, detail="[1, 2]")),),
+    )
     document = Document("D", (table,))
     markdown, html = to_markdown(document), to_html(document)
     assert "| a\\|b | g: x |" in markdown
-    assert "| &lt;b&gt;\\* | *1.5* |" in markdown
-    assert '<th scope="row">&lt;b&gt;*</th><td class="right muted">1.5</td>' in html
-    assert to_console(table).splitlines()[-1] == "<b>*  1.5"
+    assert "| &lt;b&gt;\\* | *1.5 \\[1, 2\\]* |" in markdown
+    assert '<th scope="row">&lt;b&gt;*</th><td class="right muted">1.5<small>[1, 2]</small></td>' in html
+    assert to_console(table).splitlines()[-1] == "<b>*  1.5 [1, 2]"
 
 
 def test_a_ragged_row_is_refused():

@@ -1,0 +1,1 @@
+"""The pictures of a report: pure functions from findings to figures."""

@@ -1,0 +1,1 @@
+"""The sections of a report: pure functions from findings to blocks."""
