@@ -63,7 +63,8 @@ def test_finished_cell_says_what_it_took_and_is_not_run_again(tmp_path: Path) ->
     done = json.loads(cell.done_mark.read_text())
     assert done["hash"] == cell.hash and done["config_hash"] == cell.run.config_hash
     assert done["git_revision"] == "cafe", "of the code that made the numbers"
-    assert set(done["seconds"]) == {"fit", "evaluation"} and 1e6 < done["peak_rss_bytes"] < 1e9
+    assert set(done["seconds"]) == {"fit", "evaluation"}
+    assert done["peak_rss_bytes"] > 1e6, "of the largest child of this process"
     assert "fit of fwm as_described seed 0" in cell.log.read_text()
     assert run(cell) == 0
     assert started(cell) == ["fit", "test"]
