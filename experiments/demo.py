@@ -12,9 +12,11 @@ from data_modules import GlyphsDataModule
 from experiments.ablation.engine import local_engine
 from experiments.ablation.request import Request, words
 from experiments.ablation.run import run_ablation
+from experiments.cli import DONE
 from experiments.overlays import CONFIGS
 
 VARIANTS = ("baseline", "fwm_hw_ld")
+PROFILE = "smoke"
 QUICK = ("--order.enabled=false", "--stability.enabled=false", "--subspaces.num_splits=20")
 """What a tour can do without: reordered frames and label-free stability more than double the conditions."""
 CAVEATS = (
@@ -48,11 +50,22 @@ def main(options: Sequence[str]) -> int:
     print(f"  {sum(data.values())} clips in {glyphs.store.folder}, manifest {glyphs.manifest_hash[:12]}")
     _announce("two variants, trained side by side, then probed on clean and on damaged clips, with their controls")
     code = run_ablation(_request(known, data, shlex.join(["vjepa", "demo", *options])), local_engine(len(VARIANTS)))
+    if code == DONE:
+        _show_shipped(glyphs, words(known.probes), Path(known.out) / "shipped")
     print(
         f"the demo took {time.monotonic() - started:.0f} s; its n is 1 seed and {known.test_clips // 2} test clips per "
         "kind: read it as a tour, not as a result"
     )
     return code
+
+
+def _show_shipped(data: GlyphsDataModule, probes: Sequence[str], out: Path) -> None:
+    """What the whole training gives, beside the short one."""
+    from experiments.evaluation.presentation.summary import summary_text
+    from experiments.shipped import evaluate_shipped
+
+    _announce("the same two variants after 2,500 steps of 16 clips: teachers that ship with the project, same probes")
+    print(f"\n{summary_text(evaluate_shipped(data, probes, PROFILE, out).rows)}\n\nresults: {out}\n")
 
 
 def _request(known: argparse.Namespace, data: dict[str, int], command: str) -> Request:
@@ -67,7 +80,7 @@ def _request(known: argparse.Namespace, data: dict[str, int], command: str) -> R
             "configs": (str(CONFIGS / "demo.yaml"),),
             "extra": (*extra, f"--trainer.max_steps={known.steps}", *QUICK),
             "probes": words(known.probes),
-            "profile": "smoke",
+            "profile": PROFILE,
             "command": command,
             "notes": CAVEATS,
         },

@@ -6,9 +6,16 @@ holds the command, the configuration hash and the revision that made it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from data_modules.base import ClipDataModule
+from experiments.evaluation.analyses.base import Report
+from experiments.evaluation.analyses.classification import CorruptionRobustness
+from experiments.evaluation.evaluate import evaluate
 from experiments.evaluation.from_model import model_subject
+from experiments.evaluation.plan import EvaluationPlan
+from experiments.evaluation.runs import feature_folder
 from experiments.evaluation.subjects import Subject
 from experiments.export import open_encoder
 from experiments.report.scores import variant_title
@@ -20,6 +27,20 @@ TEACHERS = ("baseline", "fwm_hw_ld")
 def shipped_teachers() -> list[Subject]:
     """The teachers as subjects of an evaluation, baseline first."""
     return [_subject(FOLDER / f"{name}.safetensors") for name in TEACHERS]
+
+
+def evaluate_shipped(data: ClipDataModule, probes: Sequence[str], profile: str, out: Path) -> Report:
+    """Judge the teachers as runs are judged.
+
+    Args:
+        data: moving glyphs of the size the teachers saw, prepared and set up.
+        probes: protocols.
+        profile: of corruptions.
+        out: folder of the results.
+    """
+    plan = EvaluationPlan(tuple(probes))
+    analyses = [CorruptionRobustness(profile, options=plan.options)]
+    return evaluate(shipped_teachers(), data, plan, analyses, out_dir=out, cache_folder=feature_folder())
 
 
 def _subject(path: Path) -> Subject:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
+from experiments.results import read_rows
 from experiments.results.table import read_table
 
 SMALL = ["--steps", "4", "--train-clips", "64", "--test-clips", "96", "--probes", "linear_time"]
@@ -35,6 +36,10 @@ def test_demo_trains_evaluates_and_reports(
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
     assert pictures and all(base64.b64decode(picture).startswith(b"\x89PNG") for picture in pictures)
     assert "One pretraining seed" in (out / "report.md").read_text()
-    capsys.readouterr()
+    shipped = read_rows(out / "shipped" / "results.jsonl")
+    shipped = [row for row in shipped if row.metric == "top1" and row.split == "test"]
+    assert {(row.variant, row.step) for row in shipped} == {("baseline", 2500), ("fwm_hw_ld", 2500)}
+    assert {row.corruption for row in shipped} == {row.corruption for row in rows}
+    assert "fwm_hw_ld" in capsys.readouterr().out.partition("ship with the project")[2]
     assert main(["demo", "--out", str(out), *SMALL]) == 0
     assert "2 done" in capsys.readouterr().out
