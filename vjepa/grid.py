@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool3d
 
@@ -33,7 +34,10 @@ class Grid:
 
 def gather_tokens(tokens: Tensor, indices: Tensor) -> Tensor:
     """Pick tokens by index: (B, N, C) and (B, K) -> (B, K, C)."""
-    return tokens.gather(1, indices.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+    # Whole rows of (B*N, C) are copied; a gather along one axis looks up every channel.
+    first = torch.arange(0, tokens.shape[0] * tokens.shape[1], tokens.shape[1], device=tokens.device)
+    rows = (indices + first[:, None]).flatten()
+    return tokens.flatten(0, 1).index_select(0, rows).unflatten(0, indices.shape)
 
 
 def pool_to_grid(values: Tensor, grid: Grid) -> Tensor:

@@ -85,11 +85,24 @@ class CorruptionRobustness(ProfileCallback):
 
 
 class RepresentationStability(ProfileCallback):
-    """How far corruptions move the representation, without labels."""
+    """How far corruptions move the representation, without labels.
+
+    Args:
+        enabled: whether it is on.
+        profile: as in ``CorruptionRobustness``.
+        surprise: ask the predictor too, which more than doubles the time under corruptions.
+
+    Raises:
+        UserError: the profile is unknown.
+    """
+
+    def __init__(self, enabled: bool = False, profile: str = "core", surprise: bool = True) -> None:
+        super().__init__(enabled, profile)
+        self.surprise = surprise
 
     def analysis(self, plan: EvaluationPlan) -> Analysis:
         """Label-free stability."""
-        return StabilityAnalysis(self.profile, options=plan.options)
+        return StabilityAnalysis(self.profile, surprise=self.surprise, options=plan.options)
 
 
 class OrderSensitivity(EvaluationCallback):

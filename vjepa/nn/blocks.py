@@ -32,14 +32,16 @@ class RotaryAttention(nn.Module):
 
         Args:
             x: (B, K, width).
-            table: cosines and sines for these tokens, see ``vjepa.nn.rope.rotate``.
+            table: (K, head_dim / 2, 2) cosines and sines of these tokens, or (B, K, head_dim / 2, 2) where samples
+                keep different ones; see ``vjepa.nn.rope.rotary_table``.
 
         Returns:
             (B, K, width).
         """
-        # (B, K, 3*width) -> 3 x (B, heads, K, head_dim)
-        query, key, value = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(rotate(query, table), rotate(key, table), value)
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (B, K, 3, heads, head_dim)
+        turned = rotate(qkv[:, :, :2], table[..., None, None, :, :])  # queries and keys at once
+        query, key = turned.permute(2, 0, 3, 1, 4).unbind(0)  # 2 x (B, heads, K, head_dim)
+        mixed = F.scaled_dot_product_attention(query, key, qkv[:, :, 2].transpose(1, 2))
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
 

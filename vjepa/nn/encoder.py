@@ -20,11 +20,6 @@ ROPE_REFERENCE_PIXELS = 256
 """Rows and columns are stretched to the range they have at this resolution."""
 
 
-def gather_table(table: Tensor, indices: Tensor) -> Tensor:
-    """Rotary table of kept tokens: (2, N, d) and (B, K) -> (2, B, 1, K, d)."""
-    return table[:, indices].unsqueeze(2)
-
-
 class PatchEmbed(nn.Module):
     """Strided convolution over tubelets, computed as a linear map of the tubelets that are kept.
 
@@ -104,7 +99,7 @@ class Encoder(nn.Module):
             pixels.device,
         )
         if indices is not None:
-            table = gather_table(table, indices)
+            table = table[indices]
         x = embed(pixels, indices) + (self.img_mod_embed if is_image else self.video_mod_embed)
         level_after = {block: level for level, block in enumerate(level_blocks(self.preset.depth))}
         taps = []

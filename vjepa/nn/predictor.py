@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vjepa.grid import Grid
 from vjepa.nn.blocks import LAYER_NORM_EPS, Block, initialize
-from vjepa.nn.encoder import ROPE_REFERENCE_PIXELS, gather_table
+from vjepa.nn.encoder import ROPE_REFERENCE_PIXELS
 from vjepa.nn.presets import Preset
 from vjepa.nn.rope import rotary_table
 
@@ -73,7 +73,7 @@ class Predictor(nn.Module):
             ROPE_REFERENCE_PIXELS // self.patch,
             context.device,
         )
-        table = gather_table(table, torch.cat((context_indices, target_indices), dim=1))
+        table = table[torch.cat((context_indices, target_indices), dim=1)]
         for block in self.predictor_blocks:
             x = block(x, table)
         x = self.predictor_norm(x)

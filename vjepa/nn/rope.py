@@ -23,18 +23,18 @@ def axis_channels(head_dim: int) -> int:
 
 
 def axis_angles(positions: Tensor, channels: int) -> Tensor:
-    """Rotation angles of one axis, each frequency repeated for its interleaved pair of channels.
+    """Rotation angles of one axis, one for each interleaved pair of its channels.
 
     Args:
         positions: (N,) positions, any real numbers.
         channels: even number of channels of the axis.
 
     Returns:
-        (N, channels) float32: ``positions * 10000 ** (-i / (channels / 2))`` for the pair i.
+        (N, channels / 2) float32: ``positions * 10000 ** (-i / (channels / 2))`` for the pair i.
     """
     pairs = channels // 2
     omega = _BASE ** (-torch.arange(pairs, dtype=torch.float32, device=positions.device) / pairs)
-    return (positions.float()[:, None] * omega).repeat_interleave(2, dim=-1)
+    return positions.float()[:, None] * omega
 
 
 def _scaled(positions: Tensor, length: int, reference: int | None) -> Tensor:
@@ -50,13 +50,13 @@ def rotary_table(grid: Grid, head_dim: int, reference: int | None, device: torch
 
     Args:
         grid: token grid.
-        head_dim: width of one attention head.
+        head_dim: width of one attention head, even.
         reference: side G of the grid to whose range rows and columns are stretched (``interpolate_rope``);
             None leaves positions as they are. Time is never stretched.
         device: where the table lives.
 
     Returns:
-        (2, N, head_dim): cosines, then sines; un-rotated channels hold 1 and 0.
+        (N, head_dim / 2, 2): cosine and sine for each pair of channels; 1 and 0 for those that are not rotated.
 
     Source: the reference's RoPE attention. Differs: angles are float32 also under bf16 autocast.
     """
@@ -69,22 +69,26 @@ def rotary_table(grid: Grid, head_dim: int, reference: int | None, device: torch
             axis_angles(index // grid.frame_tokens, channels),
             axis_angles(_scaled(row, grid.height, reference), channels),
             axis_angles(_scaled(index % grid.width, grid.width, reference), channels),
-            torch.zeros(grid.num_tokens, head_dim - 3 * channels, device=device),
+            torch.zeros(grid.num_tokens, head_dim // 2 - 3 * channels // 2, device=device),
         ]
         theta = torch.cat(angles, dim=-1)
-        return torch.stack((theta.cos(), theta.sin()))
+        return torch.stack((theta.cos(), theta.sin()), dim=-1)
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Rotate interleaved channel pairs of queries or keys.
+    """Rotate interleaved channel pairs of queries or keys, (a, b) -> (a cos - b sin, b cos + a sin).
 
     Args:
-        x: (B, heads, K, head_dim).
-        table: (2, K, head_dim), or (2, B, 1, K, head_dim) where samples keep different tokens.
+        x: (..., head_dim).
+        table: (..., head_dim / 2, 2), see ``rotary_table``; its leading axes are those of ``x`` or broadcast to them.
 
     Returns:
         Same shape and dtype as ``x``; the arithmetic is float32.
     """
-    even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
-    turned = torch.stack((-odd, even), dim=-1).flatten(-2)
-    return (x * table[0] + turned * table[1]).to(x.dtype)
+    pairs = x.float().unflatten(-1, (-1, 2))
+    if x.is_cuda:  # compilers fuse real arithmetic into one kernel, and leave complex numbers alone
+        (a, b), (cos, sin) = pairs.unbind(-1), table.unbind(-1)
+        turned = torch.stack((a * cos - b * sin, b * cos + a * sin), dim=-1)
+    else:  # one pass over memory in place of five
+        turned = torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(table))
+    return turned.flatten(-2).to(x.dtype)

@@ -37,6 +37,7 @@ class RepresentationStability(Analysis):
         profile: by name.
         views: names of the views to compare, where a subject has them.
         num_neighbours: of the overlap of neighbours and of the kNN vote.
+        surprise: ask the predictor too; that costs more than everything else here.
         options: of the evaluation, part of the protocol hash.
 
     Raises:
@@ -45,7 +46,6 @@ class RepresentationStability(Analysis):
 
     name = "representation_stability"
     needs_mean = True
-    needs_surprise = True
 
     def __init__(
         self,
@@ -53,9 +53,11 @@ class RepresentationStability(Analysis):
         *,
         views: Sequence[str] = (WHOLE, LEVELS),
         num_neighbours: int = NUM_NEIGHBOURS,
+        surprise: bool = True,
         options: Options | None = None,
     ) -> None:
         self.profile = chosen_profile(profile)
+        self.needs_surprise = surprise
         self.views = tuple(views)
         self.num_neighbours = num_neighbours
         self.options = options
@@ -66,7 +68,8 @@ class RepresentationStability(Analysis):
 
     @property
     def identity(self) -> object:
-        return [self.name, self.profile.hash, self.views, self.num_neighbours, dict(self.options or {})]
+        asked = [] if self.needs_surprise else ["no surprise"]
+        return [self.name, self.profile.hash, self.views, self.num_neighbours, dict(self.options or {}), *asked]
 
     def collect(
         self, subject: Subject, probes: Sequence[FittedProbe], clean: Encoded, condition: Condition, seen: Encoded
@@ -81,7 +84,7 @@ class RepresentationStability(Analysis):
                 subject, found, view.name, read, self.profile, self.conditions, self.num_neighbours, self.options
             )
             report += gradient_report(subject, found, view, self.name, self.profile, self.options)
-        return report + self._surprise(subject, found)
+        return report + self._surprise(subject, found) if self.needs_surprise else report
 
     def _views(self, subject: Subject) -> list[View]:
         return [view for view in subject.views if view.name in self.views]

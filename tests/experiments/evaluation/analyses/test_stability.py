@@ -156,7 +156,17 @@ def test_the_surprise_of_a_predictor() -> None:
     assert rows["surprise_rate", "frame_freeze", 1].value == 0.75
     assert rows["surprise_rate", "fog", 1].value == 0.5
     assert rows["surprise_rate_temporal_damage", "damage", 0].value == 0.75
-    assert RepresentationStability.needs_surprise and not [key for key in rows_of(features()) if "surprise" in key[0]]
+    assert RepresentationStability(DAMAGE).needs_surprise
+    assert not [key for key in rows_of(features()) if "surprise" in key[0]], "of an encoder without a predictor"
+
+
+def test_the_predictor_need_not_be_asked() -> None:
+    analysis = RepresentationStability(DAMAGE, views=("whole",), num_neighbours=K, surprise=False)
+    surprise = {condition: torch.ones(N) for condition in CONDITIONS}
+    seen = found(LABELS, (COLOUR, ORDER), features=features(), surprise=surprise)
+    rows = table(analysis.report(subject(VIEWS), (), seen).rows)
+    assert not analysis.needs_surprise
+    assert rows.keys() == {key for key in rows_of(features(), surprise=surprise) if "surprise" not in key[0]}
 
 
 def test_too_few_clips_are_said_to_be_so() -> None:
@@ -176,5 +186,5 @@ def test_lost_clips_are_told() -> None:
 
 
 def test_identity_tells_options_apart() -> None:
-    choices = [{}, {"views": ("whole",)}, {"num_neighbours": 3}, {"options": {"clips": 5}}]
+    choices = [{}, {"views": ("whole",)}, {"num_neighbours": 3}, {"surprise": False}, {"options": {"clips": 5}}]
     assert len({str(RepresentationStability("smoke", **choice).identity) for choice in choices}) == len(choices)
