@@ -32,11 +32,15 @@ from experiments.evaluation.ranks import ALONE, Ranks
 from experiments.evaluation.shown import Shown, read_shown
 from experiments.evaluation.subjects import Subject, Surprise
 from experiments.probes import FittedProbe
+from experiments.side_by_side import side_by_side
 from vjepa.errors import UserError
 from vjepa.storage import atomic_path
 
 CHUNK_CLIPS = 32
 """Clips of a chunk, and most clips that share the sizes of their masks where a predictor is asked."""
+
+SMALL_BYTES = 2**25
+"""Most bytes of frames that several conditions of a chunk may have together to be worked on at once."""
 
 
 @dataclass(frozen=True)
@@ -126,35 +130,66 @@ def _collect(
     masks: Tensor,
 ) -> dict[str, dict[Condition, dict[str, Tensor]]]:
     """Arrays of one chunk by label and condition; clips of equal ``masks`` (B,) share the sizes of those."""
-    keeps_mean = any(analysis.needs_mean for analysis in analyses)
-    asks_predictor = any(analysis.needs_surprise for analysis in analyses)
-    found: dict[str, dict[Condition, dict[str, Tensor]]] = {who.subject.label: {} for who in participants}
-    clean: dict[str, Encoded] = {}
-    # Clips of a GPU's encoder are damaged there, and cross over once.
     device = next((one.device for one in map(_weights, participants) if one is not None), shown.clip.frames.device)
+    # Clips of a GPU's encoder are damaged there, and cross over once.
     shown = replace(shown, clip=shown.clip.to(device))
-    for condition in conditions:
-        frames = shown.under(condition).to(device)
-        for who in participants:
-            label = who.subject.label
-            all_views = encode(who.subject.encoder, frames)
-            if not bool(torch.isfinite(all_views.time).all()):
-                raise UserError(f"{label}: the encoder returned infinite or NaN tokens; it has diverged")
-            seen = all_views.first_of(num_views)
-            if condition == CLEAN:
-                # Tokens of a large model would fill the memory; analyses compare means over space.
-                clean[label] = Pooled(seen.time)
-            arrays = _answers(who, all_views, num_views)
-            if keeps_mean:
-                arrays[MEAN] = seen.mean.half()
-            if asks_predictor and who.subject.surprise is not None:
-                arrays[SURPRISE] = _surprise(who.subject.surprise, frames[::num_views], seen.tokens, masks)
-            for analysis in analyses:
-                if condition == CLEAN or condition in analysis.conditions:
-                    extra = analysis.collect(who.subject, who.probes, clean[label], condition, seen)
-                    arrays |= {f"{analysis.name}/{name}": value for name, value in extra.items()}
-            found[label][condition] = {name: value.detach().cpu().clone() for name, value in arrays.items()}
-    return found
+    asked = _Asked(participants, analyses, shown, num_views, masks, {})
+    found = {CLEAN: asked.under(CLEAN)}
+    damaged = [condition for condition in conditions if condition != CLEAN]
+    jobs = [lambda _, condition=condition: asked.under(condition) for condition in damaged]
+    # On small clips a condition on each core is faster than all cores on one; large ones would fill the memory.
+    is_small = shown.clip.frames.nbytes * torch.get_num_threads() <= SMALL_BYTES
+    at_once = device.type == "cpu" and is_small
+    answers = side_by_side(jobs) if at_once else [asked.under(condition) for condition in damaged]
+    found |= zip(damaged, answers, strict=True)
+    labels = [who.subject.label for who in participants]
+    return {label: {condition: found[condition][label] for condition in conditions} for label in labels}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One chunk of clips, and everything that is asked about them under a condition.
+
+    Args:
+        participants, analyses: of the harvest.
+        shown: on the device.
+        num_views: V.
+        masks: (B,) as in ``_collect``.
+        clean: tokens of the clips as they are by label, filled by ``under(CLEAN)``, which comes first.
+    """
+
+    participants: Sequence[Participant]
+    analyses: Sequence[Analysis]
+    shown: Shown
+    num_views: int
+    masks: Tensor
+    clean: dict[str, Encoded]
+
+    @torch.no_grad()
+    def under(self, condition: Condition) -> dict[str, dict[str, Tensor]]:
+        """Arrays by label. Several threads may ask at once."""
+        frames = self.shown.under(condition).to(self.shown.clip.frames.device)
+        return {who.subject.label: self._of(who, condition, frames) for who in self.participants}
+
+    def _of(self, who: Participant, condition: Condition, frames: Tensor) -> dict[str, Tensor]:
+        label = who.subject.label
+        all_views = encode(who.subject.encoder, frames)
+        if not bool(torch.isfinite(all_views.time).all()):
+            raise UserError(f"{label}: the encoder returned infinite or NaN tokens; it has diverged")
+        seen = all_views.first_of(self.num_views)
+        if condition == CLEAN:
+            # Tokens of a large model would fill the memory; analyses compare means over space.
+            self.clean[label] = Pooled(seen.time)
+        arrays = _answers(who, all_views, self.num_views)
+        if any(analysis.needs_mean for analysis in self.analyses):
+            arrays[MEAN] = seen.mean.half()
+        if who.subject.surprise is not None and any(analysis.needs_surprise for analysis in self.analyses):
+            arrays[SURPRISE] = _surprise(who.subject.surprise, frames[:: self.num_views], seen.tokens, self.masks)
+        for analysis in self.analyses:
+            if condition == CLEAN or condition in analysis.conditions:
+                extra = analysis.collect(who.subject, who.probes, self.clean[label], condition, seen)
+                arrays |= {f"{analysis.name}/{name}": value for name, value in extra.items()}
+        return {name: value.detach().cpu().clone() for name, value in arrays.items()}
 
 
 def _weights(who: Participant) -> Tensor | None:

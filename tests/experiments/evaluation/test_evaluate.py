@@ -7,14 +7,16 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from threading import current_thread
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from experiments.bench.timing import threads
 from experiments.evaluation.analyses.classification import CorruptionRobustness
 from experiments.evaluation.analyses.stability import RepresentationStability
 from experiments.evaluation.encoders import PixelEncoder
@@ -86,6 +88,28 @@ def test_rows_and_predictions_of_two_encoders(fake_data: Any, tmp_path: Path) ->
     hashes = {corruption: {row.protocol_hash for row in found.rows if row.corruption == corruption} for corruption in
               ("none", "smoke")}  # fmt: skip
     assert hashes["none"].isdisjoint(hashes["smoke"])
+
+
+def test_conditions_worked_on_at_once_give_the_same_numbers(
+    fake_data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched(PixelEncoder):
+        seen: ClassVar[set[str]] = set()
+
+        def forward(self, frames: Tensor) -> Tensor:
+            self.seen.add(current_thread().name)
+            return super().forward(frames)
+
+    alone = run(fake_data, tmp_path / "alone", subject("pixels"))
+    with threads(2):
+        at_once = run(fake_data, tmp_path / "at_once", subject("pixels", Watched(4, 2)))
+    assert told(at_once.rows) == told(alone.rows)
+    assert len(Watched.seen) > 1, "the conditions of a chunk are divided over threads"
+    Watched.seen.clear()
+    monkeypatch.setattr("experiments.evaluation.harvest.SMALL_BYTES", 0)
+    with threads(2):
+        run(fake_data, tmp_path / "large", subject("pixels", Watched(4, 2)))
+    assert len(Watched.seen) == 1, "large clips come one condition after the other"
 
 
 def test_every_encoder_gets_the_same_damaged_clips_from_one_read(fake_data: Any, tmp_path: Path) -> None:
