@@ -60,7 +60,9 @@ docs: $(READY)  ## write the generated parts of docs from the code
 	@$(VJEPA) docs objectives --write
 	@$(VJEPA) docs robustness --write
 
-bench: $(READY)  ## time masks, what each objective adds to a step, decoding, and the robustness evaluation
+bench: $(READY)  ## time training steps, masks, what each objective adds, decoding, and the robustness evaluation
+	@$(VJEPA) bench train
+	@$(VJEPA) bench loader+train
 	@$(VJEPA) bench masks
 	@$(VJEPA) bench objectives
 	@$(VJEPA) bench decode

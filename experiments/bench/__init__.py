@@ -16,6 +16,8 @@ BENCHMARKS = {
     "masks": "drawing the masks of a micro-batch, guided and not, on one core",
     "decode": "reading a random clip of a video, against decord",
     "robustness": "decode, corruption and encoder shares of an evaluation under a profile",
+    "train": "whole training steps of variants: clips a second, where time goes, share of the machine's limit",
+    "loader+train": "training steps fed by the real loader, and which side waits",
     "objectives": "what each term and slot adds to a training step",
 }
 
@@ -25,7 +27,7 @@ def main(options: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("vjepa bench", description=main.__doc__)
     benches = parser.add_subparsers(dest="bench", required=True, metavar="NAME")
     shown = argparse.ArgumentDefaultsHelpFormatter
-    modules = {name: import_module(f"{__name__}.{name}") for name in BENCHMARKS}
+    modules = {name: import_module(f"{__name__}.{name.replace('+', '_')}") for name in BENCHMARKS}
     for name, text in BENCHMARKS.items():
         modules[name].add_options(benches.add_parser(name, help=text, description=text, formatter_class=shown))
     chosen = parser.parse_args(list(options))

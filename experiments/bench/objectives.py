@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from experiments.bench.sizes import add_sizes, random_frames, settle, told
+from experiments.bench.stepper import Stepper
 from experiments.bench.timing import Measurement, interleaved, summarise, threads
-from vjepa.errors import UserError, unknown_name
+from vjepa.errors import unknown_name
 from vjepa.masking import MotionGuidance, MultiBlockMasker
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA
 from vjepa.objectives import REGISTRY, Objective, Objectives
@@ -21,12 +21,6 @@ from vjepa.targets import TargetOptions
 
 BASELINE, OWN_TARGET = "baseline", "target self"
 BASE_TERMS = ("prediction", "context")
-TOTAL_STEPS = 1000
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "cuda": {"preset": "base", "batch": 8, "size": 224, "precision": "bf16", "repeats": 30},
-    "cpu": {"preset": "small", "batch": 2, "size": 112, "precision": "float32", "repeats": 5},
-}
-"""What is measured where nothing is said; a step at 224 pixels takes tens of seconds on a core."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +39,8 @@ class Case:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Sizes and repeats."""
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    parser.add_argument("--preset", help="default: base on cuda, small on the cpu")
-    parser.add_argument("--batch", type=int, help="clips of a micro-batch; default: 8 on cuda, 2 on the cpu")
-    parser.add_argument("--precision", choices=("bf16", "float32"), help="default: bf16 on cuda, float32 on the cpu")
-    parser.add_argument("--frames", type=int, default=16, help="frames of a clip")
-    parser.add_argument("--size", type=int, help="side in pixels; default: 224 on cuda, 112 on the cpu")
-    parser.add_argument("--patch", type=int, default=16, help="side of a patch in pixels")
-    parser.add_argument("--repeats", type=int, help="timed rounds of all cases; default: 30 on cuda, 5 on the cpu")
-    parser.add_argument("--warmup", type=int, default=1, help="rounds before those")
-    parser.add_argument("--threads", type=int, help="of torch; default: as it chooses")
+    """Sizes, repeats and cases."""
+    add_sizes(parser)
     parser.add_argument("--only", help="cases to time beside the baseline, with commas; default: all")
 
 
@@ -63,9 +48,7 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
     """Time a step of every case in turn; all share one encoder, predictor and teacher, and each has its own heads."""
     options = settle(options)
     cases = choose(all_cases(), options.only)
-    generator = torch.Generator().manual_seed(0)
-    shape = (options.batch, options.frames, options.size, options.size, 3)
-    frames = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).to(options.device)
+    frames = random_frames(options)
     with threads(options.threads) as count:
         steps: dict[str, Callable[[int], None]] = {}
         shared: Stepper | None = None
@@ -74,35 +57,8 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
             shared = shared or stepper
             steps[name] = stepper
         durations = interleaved(steps, options.repeats, options.warmup, torch.device(options.device))
-    settings = {
-        key: getattr(options, key) for key in ("preset", "batch", "frames", "size", "patch", "precision", "device")
-    }
     references = {name: case.reference for name, case in cases.items()}
-    yield from summarise("objectives", durations, references, {**settings, "threads": count})
-
-
-def settle(options: argparse.Namespace) -> argparse.Namespace:
-    """Fill in what depends on the device, and say it.
-
-    Raises:
-        UserError: a device that is not there, or a size out of range.
-    """
-    has_cuda = torch.cuda.is_available()
-    if options.device == "cuda" and not has_cuda:
-        raise UserError("--device cuda: there is no CUDA here; leave it out to measure on the CPU")
-    device = options.device or ("cuda" if has_cuda else "cpu")
-    chosen = argparse.Namespace(**{**vars(options), "device": device})
-    for name, value in DEFAULTS[device].items():
-        if getattr(options, name) is None:
-            setattr(chosen, name, value)
-    for name in ("batch", "frames", "size", "patch", "threads"):
-        value = getattr(chosen, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} {value}: expected at least 1")
-    note = "" if has_cuda else " (no CUDA here)"
-    clips = f"batch {chosen.batch}, {chosen.frames} frames of {chosen.size} pixels"
-    print(f"{device}{note}: preset {chosen.preset}, {clips}, {chosen.precision}, {chosen.repeats} repeats", flush=True)
-    return chosen
+    yield from summarise("objectives", durations, references, {**told(options), "threads": count})
 
 
 def all_cases() -> dict[str, Case]:
@@ -151,40 +107,3 @@ def make_model(case: Case, options: argparse.Namespace) -> VideoJEPA:
     return cls(
         preset=options.preset, patch_size=options.patch, layout=layout, objectives=objectives, **case.slots  # type: ignore[arg-type]
     )  # fmt: skip
-
-
-class Stepper:
-    """Trains a model by one step a call, as the trainer does.
-
-    Args:
-        model: on its device.
-        frames: (B, F, H_px, W_px, 3) uint8, the same at every step.
-        precision: ``bf16`` autocast or ``float32``.
-        shared: another whose encoder, predictor, teacher and optimizer state are used in place of the model's own, so
-            that any number of cases fits in memory. Both must read the predictor alike, as all cases here do.
-    """
-
-    def __init__(self, model: VideoJEPA, frames: Tensor, precision: str, shared: Stepper | None = None) -> None:
-        if shared is not None:
-            model.encoder, model.predictor = shared.model.encoder, shared.model.predictor
-            if model.target.teacher is not None:
-                model.target.teacher = shared.model.target.teacher
-        model.total_steps = TOTAL_STEPS
-        self.model: VideoJEPA = model.train()
-        self.frames = frames
-        self.autocast = torch.autocast(frames.device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-        self.optimizer = model.configure_optimizers()
-        if shared is not None:
-            # Moments belong to a parameter: the same dictionaries serve every optimizer that holds it.
-            self.optimizer.state = shared.optimizer.state
-
-    def __call__(self, step: int) -> None:
-        """Forward, backward, optimizer and teacher; ``step`` sets the masks."""
-        model = self.model
-        with self.autocast:
-            loss = model.loss(model.latents(self.frames, step=step)).total
-        loss.backward()
-        model.optimizer_options.apply(self.optimizer, step + 1, TOTAL_STEPS)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        model.target.update(model.encoder, step, TOTAL_STEPS)

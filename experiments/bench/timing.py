@@ -31,6 +31,7 @@ class Measurement:
             unless the settings say otherwise.
         repeats: timed rounds; warm-up rounds are not among them.
         settings: sizes, device and the like.
+        figures: what else the benchmark measures.
     """
 
     bench: str
@@ -43,6 +44,7 @@ class Measurement:
     ratio: float
     repeats: int
     settings: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, float | str] = field(default_factory=dict)
 
     def json_line(self, machine: Mapping[str, Any]) -> str:
         """One line with every number and what it was measured on."""
@@ -80,10 +82,10 @@ def interleaved(
         for number in range(warmup + repeats):
             start = number % len(names)  # nobody is always the first of a round
             for name in names[start:] + names[:start]:
-                _synchronize(device)
+                synchronize(device)
                 began, processor_began = time.perf_counter(), time.process_time()
                 cases[name](number)
-                _synchronize(device)
+                synchronize(device)
                 if number >= warmup:
                     durations[name].append((time.perf_counter() - began, time.process_time() - processor_began))
             gc.collect()
@@ -123,10 +125,15 @@ def table(measured: Sequence[Measurement]) -> str:
         )
         for m in measured
     ]
+    return columns(header, rows, left=(0, 4))
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Texts in columns, those of ``left`` flush with it; starts with an empty line."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = []
     for row in (header, *rows):
-        cells = (text.ljust(w) if i in (0, 4) else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths)))
+        cells = (text.ljust(w) if i in left else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths)))
         lines.append("  ".join(cells).rstrip())
     return "\n".join(["", *lines])
 
@@ -154,6 +161,7 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _synchronize(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
+    """Wait for what has been queued on a GPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

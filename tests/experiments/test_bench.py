@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.bench.masks import MASKERS
-from experiments.bench.objectives import BASE_TERMS, Case, Stepper, all_cases, choose, make_model
+from experiments.bench.objectives import BASE_TERMS, Case, all_cases, choose, make_model
+from experiments.bench.stepper import PHASES, Stepper
 from experiments.bench.timing import interleaved, summarise, table
 from experiments.cli import main
+from experiments.overlays import BASE
 from vjepa.objectives import REGISTRY
 from vjepa.targets import TargetOptions
 
@@ -21,7 +24,7 @@ CPU = torch.device("cpu")
 TOY = ["--device", "cpu", "--preset", "tiny", "--batch", "2", "--frames", "4", "--size", "32", "--patch", "8"]
 KEYS = {
     "bench", "case", "reference", "median_ms", "low_ms", "high_ms", "processor_ms", "ratio", "repeats", "settings",
-    "machine",
+    "figures", "machine",
 }  # fmt: skip
 
 
@@ -61,6 +64,49 @@ def test_objectives_cover_every_term(capsys: pytest.CaptureFixture[str]) -> None
     assert "preset tiny, batch 2, 4 frames of 32 pixels, float32" in text
 
 
+def test_train_measures_whole_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    cases, text = run(capsys, "train", *TOY, "--variants", "baseline,ld", "--repeats", "2", "--threads", "1")
+    assert list(cases) == ["baseline", "ld"]
+    assert_sound(cases, 2)
+    assert cases["ld"]["reference"] == "baseline"
+    for case in cases.values():
+        found = case["figures"]
+        assert found["clips_per_second"] == pytest.approx(2e3 / case["median_ms"], rel=1e-3)
+        assert sum(found[f"share_{phase}"] for phase in PHASES) == pytest.approx(1, abs=1e-3)
+        work = found["gflop_per_clip"] * found["clips_per_second"]
+        assert found["share_of_limit"] == pytest.approx(work / found["limit_gflop_per_second"], rel=0.02, abs=1e-3)
+    assert cases["ld"]["figures"]["gflop_per_clip"] > cases["baseline"]["figures"]["gflop_per_clip"]
+    assert "GFLOP/clip" in text and "limit: " in text
+
+
+def test_operations_are_those_of_the_matrix_products() -> None:
+    # One block of width 96 on 2 x 2 x 2 tokens, by hand, beside what the counter finds in an encoder of four.
+    model = make_model(Case(), options())
+    frames = torch.zeros(1, 4, 16, 16, 3, dtype=torch.uint8)
+    tokens, width, depth, patch = 8, 96, 4, 2 * 8 * 8 * 3
+    products = tokens * (2 * patch * width + depth * 2 * 12 * width**2)
+    attention = depth * 4 * tokens**2 * width
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.encoder.levels(model.pixels(frames))
+    assert counter.get_total_flops() == products + attention
+
+
+def test_loader_and_training_tell_who_waits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VJEPA_CACHE", str(tmp_path / "cache"))
+    small = tmp_path / "small.yaml"
+    small.write_text("data:\n  init_args: {train_clips: 12, val_clips: 4, test_clips: 4, size: 16, num_frames: 4}\n")
+    words = ["--config", str(BASE), "--config", str(small), "--batch", "4", "--threads", "1", "--device", "cpu"]
+    cases, text = run(capsys, "loader+train", *words, "--batches", "4", "--warmup", "1")
+    assert list(cases) == ["loader", "train", "loader+train"]
+    assert_sound(cases, 4)
+    waiting = {name: case["figures"]["share_waiting_for_loader"] for name, case in cases.items()}
+    assert waiting["train"] < 0.01 < waiting["loader"] and waiting["loader"] > 0.9
+    assert cases["train"]["settings"]["data"] == "glyphs" and cases["train"]["settings"]["batch"] == 4
+    assert "is the slower side" in text
+
+
 def test_robustness_shares(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VJEPA_CACHE", str(tmp_path))
     sizes = ["--device", "cpu", "--frames", "4", "--size", "16", "--patch", "4", "--clips", "4", "--chunk", "2"]
@@ -96,6 +142,10 @@ def test_defaults_suit_the_device_and_are_said(
         (["objectives", *TOY, "--only", "deltas"], "did you mean 'delta'?"),
         (["objectives", *TOY, "--repeats", "0"], "--repeats 0"),
         (["objectives", *TOY, "--batch", "0"], "--batch 0"),
+        (["train", *TOY, "--variants", "fmw"], "did you mean 'fwm'?"),
+        (["train", *TOY, "--variants", ","], "--variants: expected at least one"),
+        (["loader+train", "--batches", "0"], "--batches 0"),
+        (["loader+train", "--config", "nowhere.yaml"], "nowhere.yaml"),
         (["masks", "--batch", "0"], "--batch 0"),
         (["masks", "--repeats", "0"], "--repeats 0"),
         (["robustness", "--clips", "0"], "--clips 0"),
