@@ -19,7 +19,8 @@ from data_modules.decode.frames import decode_frames
 from data_modules.encode.transcode import Transcoding
 from data_modules.encode.transcode_folder import Outcome, transcode_folder
 from experiments.bench.clip_readers import ClipJob, vjepa
-from experiments.bench.timing import interleaved, threads
+from experiments.bench.timing import interleaved
+from experiments.side_by_side import threads
 from vjepa.errors import UserError
 from vjepa.storage import atomic_write_text
 

@@ -28,7 +28,7 @@ def side_by_side(jobs: Sequence[Callable[[Event], T]]) -> list[T]:
     left, count = Event(), min(len(jobs), torch.get_num_threads())
     if count <= 1:
         return [job(left) for job in jobs]
-    with one_thread(), ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with threads(1), ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         started = [pool.submit(job, left) for job in jobs]
         try:
             wait(started, return_when=FIRST_EXCEPTION)
@@ -46,11 +46,15 @@ def side_by_side(jobs: Sequence[Callable[[Event], T]]) -> list[T]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """What runs within has one of torch's threads; so its sums do not depend on how many there are."""
+def threads(count: int | None) -> Iterator[int]:
+    """Limit torch to some threads for a while; None leaves them. Yields the number in use.
+
+    With one, sums do not depend on how many threads there are.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    if count is not None:
+        torch.set_num_threads(count)
     try:
-        yield
+        yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)

@@ -70,6 +70,15 @@ def atomic_write_text(path: Path, text: str) -> None:
     atomic_write_bytes(path, text.encode())
 
 
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is no file, or one that holds no whole object."""
+    try:
+        said = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
 def digest(data: bytes) -> str:
     """32 hex digits of BLAKE2b: names content, not for secrets."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()

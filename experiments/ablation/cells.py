@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from experiments.runs import Run
+from vjepa.storage import read_record
 
 CONFIG, LOG, HEARTBEAT, DONE, FAILED = "cell.yaml", "log.txt", "heartbeat", "DONE.json", "FAILED.json"
 
@@ -92,7 +92,7 @@ class Cell:
     @property
     def done(self) -> Mapping[str, Any] | None:
         """What ``DONE.json`` says, if it is about this very cell."""
-        said = _read(self.done_mark)
+        said = read_record(self.done_mark)
         return said if said is not None and said.get("hash") == self.hash else None
 
     @property
@@ -103,13 +103,5 @@ class Cell:
     @property
     def failure(self) -> str | None:
         """Why the cell failed when it was last tried."""
-        said = _read(self.failed_mark)
+        said = read_record(self.failed_mark)
         return None if said is None else str(said.get("reason", "no reason was written"))
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        said = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return said if isinstance(said, dict) else None

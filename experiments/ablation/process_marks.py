@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from experiments.ablation.cells import Cell
 from experiments.ablation.process_pulse import read_pulse
 from experiments.ablation.process_ticket import TICKET
-from vjepa.storage import atomic_write_text, digest_file
+from vjepa.storage import atomic_write_text, digest_file, read_record
 
 _EVALUATED, _RESULTS = "EVALUATED.json", "results.jsonl"
 
@@ -26,7 +25,7 @@ def missing_result(cell: Cell, evaluations: Sequence[Path]) -> str | None:
     if not cell.run.is_done:
         return f"no valid DONE.json in {cell.run.folder}"
     for folder in evaluations:
-        mark = _read(folder / _EVALUATED)
+        mark = read_record(folder / _EVALUATED) or {}
         if _RESULTS not in mark:
             return f"no valid {_EVALUATED} in {folder}"
         # The mark holds the digest of each file that it vouches for.
@@ -49,7 +48,7 @@ def write_done(cell: Cell, seconds: Mapping[str, float], peak_rss_bytes: int, ev
     Raises:
         UserError: the mark cannot be written.
     """
-    environment = _read(cell.run.environment)
+    environment = read_record(cell.run.environment) or {}
     fit = seconds.get("fit", _fit_seconds_of_another(cell))
     said = {
         "hash": cell.hash,
@@ -78,7 +77,7 @@ def _fit_seconds_of_another(cell: Cell) -> float:
     """Time that another cell of the same run, evaluated otherwise, spent on training it."""
     for path in cell.folder.parent.glob(f"*/{TICKET}"):
         pulse = read_pulse(path.with_name(cell.heartbeat.name))
-        if pulse is not None and _read(path).get("config_hash") == cell.run.config_hash:
+        if pulse is not None and (read_record(path) or {}).get("config_hash") == cell.run.config_hash:
             return pulse.seconds.get("fit", 0.0)
     return 0.0
 
@@ -89,14 +88,6 @@ def _revision_of_results(evaluations: Sequence[Path]) -> str | None:
         with open(folder / _RESULTS) as file:
             return str(json.loads(file.readline()).get("git_revision", "")) or None
     return None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        said = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _now() -> str:

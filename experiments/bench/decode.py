@@ -18,7 +18,8 @@ from data_modules.clips.sampling import FrameSampling
 from data_modules.generated.cache import cache_root
 from experiments.bench.clip_readers import ClipJob, Read, checked, decode_only, decord_readers, pyav_float, vjepa
 from experiments.bench.footage import KINDS, make_footage
-from experiments.bench.timing import Measurement, interleaved, summarise, threads
+from experiments.bench.timing import Measurement, interleaved, summarise
+from experiments.side_by_side import threads
 from vjepa.errors import UserError, unknown_name
 
 OURS, FLOOR = "vjepa", "decode only"

@@ -13,7 +13,8 @@ import torch
 
 from data_modules.base import ClipDataModule
 from experiments.bench.stepper import Stepper
-from experiments.bench.timing import Measurement, columns, summarise, synchronize, threads
+from experiments.bench.timing import Measurement, columns, summarise, synchronize
+from experiments.side_by_side import threads
 from vjepa.errors import UserError
 from vjepa.latents import Clip
 from vjepa.module import VideoJEPA

@@ -9,7 +9,8 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from experiments.bench.timing import Measurement, interleaved, summarise, threads
+from experiments.bench.timing import Measurement, interleaved, summarise
+from experiments.side_by_side import threads
 from vjepa.errors import UserError
 from vjepa.grid import Grid
 from vjepa.masking import FuturePrediction, MotionGuidance, MultiBlockMasker

@@ -11,7 +11,8 @@ import torch
 
 from experiments.bench.sizes import add_sizes, random_frames, settle, told
 from experiments.bench.stepper import Stepper
-from experiments.bench.timing import Measurement, interleaved, summarise, threads
+from experiments.bench.timing import Measurement, interleaved, summarise
+from experiments.side_by_side import threads
 from vjepa.errors import unknown_name
 from vjepa.masking import MotionGuidance, MultiBlockMasker
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA

@@ -15,13 +15,14 @@ from torch import Tensor
 from data_modules import GlyphsDataModule
 from data_modules.clips.datasets import ClipDataset
 from data_modules.generated.workers import available_cores
-from experiments.bench.timing import Measurement, interleaved, summarise, threads
+from experiments.bench.timing import Measurement, interleaved, summarise
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.encoded import encode
 from experiments.evaluation.encoders import FrozenEncoder
 from experiments.evaluation.features.reading import choose_indices
 from experiments.evaluation.harvest import CHUNK_CLIPS
 from experiments.evaluation.shown import Shown, acts_on_video, read_shown
+from experiments.side_by_side import threads
 from vjepa.corruptions import profile
 from vjepa.errors import UserError
 from vjepa.module import VideoJEPA

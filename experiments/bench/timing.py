@@ -139,18 +139,6 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence
 
 
 @contextmanager
-def threads(count: int | None) -> Iterator[int]:
-    """Limit torch to some threads for a while; None leaves them. Yields the number in use."""
-    before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
-    try:
-        yield torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     was_on = gc.isenabled()
     gc.disable()

@@ -18,8 +18,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.bench.sizes import add_sizes, random_frames, settle, told
 from experiments.bench.stepper import PHASES, Stepper
-from experiments.bench.timing import Measurement, columns, interleaved, summarise, synchronize, threads
+from experiments.bench.timing import Measurement, columns, interleaved, summarise, synchronize
 from experiments.overlays import variant_names
+from experiments.side_by_side import threads
 from vjepa.errors import UserError, unknown_name
 from vjepa.module import VideoJEPA
 

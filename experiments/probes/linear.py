@@ -12,7 +12,7 @@ from torch import Tensor
 from experiments.evaluation.encoded import Encoded
 from experiments.probes.labelled import Labelled, Reads, pool
 from experiments.probes.standard import Standardised, standardise
-from experiments.side_by_side import one_thread
+from experiments.side_by_side import threads
 
 _SMALL = 2**26
 """Bytes of training features up to which threads wait for each other longer than they work."""
@@ -113,7 +113,7 @@ def fit_linear(
         UserError: features are infinite, NaN, or so large that nothing can be fitted.
     """
     width = train.source.width * (train.source.num_steps if settings.reads == "time" else 1)
-    with one_thread() if 4 * len(train.labels) * width <= _SMALL else nullcontext():
+    with threads(1) if 4 * len(train.labels) * width <= _SMALL else nullcontext():
         return _fit(settings, train, val, num_classes, device)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.results import Row
 from vjepa.corruptions import profile as named_profile
+from vjepa.storage import read_record
 
 if TYPE_CHECKING:
     from experiments.ablation.cells import Cell
@@ -19,7 +18,7 @@ def read_provenance(
     done: Sequence[Cell], cells: Sequence[Cell], ablation: Ablation, rows: Sequence[Row]
 ) -> dict[str, str]:
     """Item -> value; what differs between cells is listed with commas."""
-    made = [_read(cell.run.environment) for cell in done]
+    made = [read_record(cell.run.environment) or {} for cell in done]
     clean = [row for row in rows if row.metric == "top1"]
     dates = sorted(str(facts["date"])[:10] for facts in made if "date" in facts)
     protocols = dict.fromkeys(f"{row.probe} {row.protocol_hash[:12]}" for row in clean)
@@ -50,12 +49,3 @@ def read_provenance(
 
 def _several(values: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(value for value in values if value))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Facts of a run; none where its record is gone, which loses no number."""
-    try:
-        said = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}

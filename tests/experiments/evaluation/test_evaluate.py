@@ -16,7 +16,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.bench.timing import threads
 from experiments.evaluation.analyses.classification import CorruptionRobustness
 from experiments.evaluation.analyses.stability import RepresentationStability
 from experiments.evaluation.encoders import PixelEncoder
@@ -28,6 +27,7 @@ from experiments.evaluation.subjects import Subject
 from experiments.evaluation.views import ALL, View
 from experiments.probes import PROTOCOLS, ProbeProtocol
 from experiments.results import RowStamp, read_predictions, read_rows
+from experiments.side_by_side import threads
 from vjepa.corruptions import corrupt
 from vjepa.errors import UserError
 
