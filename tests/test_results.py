@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from experiments.report.document import Document
@@ -12,9 +14,12 @@ from experiments.report.markdown import to_markdown
 from experiments.report.scores import collect_scores
 from experiments.report.tables import main_table
 from experiments.results import read_rows
+from experiments.results.table import read_columns
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "glyphs"
+ABLATION = ROOT / "docs" / "results" / "glyphs-short"
+TASKS = ("appearance", "motion", "order")
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +35,38 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_table_is_the_committed_rows(page: str, table: list[str]) -> None:
     assert len(table) >= 7
     assert "\n".join(table) in (ROOT / page).read_text()
+
+
+def rows_of_variants(page: Path) -> dict[tuple[str, str], list[str]]:
+    """Cells behind variant and reading in the table of every variant."""
+    lines = page.read_text().split("| mean rank |\n")[1].split("\n\n")[0].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {(row[1].replace("\\_", "_"), row[2].replace(" ", "_")): row[3:] for row in cells if row[0].isdigit()}
+
+
+def test_the_ablation_is_the_committed_rows() -> None:
+    report, page = rows_of_variants(ABLATION / "report.md"), rows_of_variants(ROOT / "docs" / "results.md")
+    assert len(report) == 14 and page == report
+    found = read_columns(ABLATION / "results.parquet")
+    wanted = {
+        "metric": "top1", "split": "test", "corruption": "none", "probe": "linear_time", "subspace": "whole",
+        "weights": "teacher",
+    }  # fmt: skip
+    for column, value in wanted.items():
+        found = found.filter(pc.equal(found.column(column).cast("string"), value))
+    for (variant, reading), cells in report.items():
+        own = found.filter(pc.equal(found.column("variant").cast("string"), variant))
+        own = own.filter(pc.equal(own.column("reading").cast("string"), reading))
+        assert int(cells[0]) == len(pc.unique(own.column("seed")))
+        for task, cell in zip(TASKS, cells[1:4], strict=True):
+            values = own.filter(pc.equal(own.column("benchmark").cast("string"), f"glyphs/{task}")).column("value")
+            shown = float(re.match(r"\*?([\d.]+)", cell)[1])  # type: ignore[index]
+            assert shown == pytest.approx(100 * pc.mean(values).as_py(), abs=0.051), (variant, reading, task)
+
+
+def test_differences_of_the_page_are_those_of_the_report() -> None:
+    report, page = (ABLATION / "report.md").read_text(), (ROOT / "docs" / "results.md").read_text()
+    answers = [line[2:] for line in report.splitlines() if line.startswith("> ")]
+    assert len(answers) == 2 and all(answer in page for answer in answers)
+    tables = [line for line in page.splitlines() if line.startswith("| ")]
+    assert len(tables) > 40 and all(line in report for line in tables)
