@@ -31,9 +31,9 @@ def main(options: Sequence[str]) -> int:
     """``vjepa demo``."""
     parser = argparse.ArgumentParser("vjepa demo", description=__doc__)
     parser.add_argument("--out", default="runs/demo", help="folder of runs, evaluation and report (%(default)s)")
-    parser.add_argument("--steps", type=int, default=500, help="optimizer steps of each run (%(default)s)")
-    parser.add_argument("--train-clips", type=int, default=2048, help="clips to train on (%(default)s)")
-    parser.add_argument("--test-clips", type=int, default=1024, help="clips to test on (%(default)s)")
+    parser.add_argument("--steps", type=int, default=400, help="optimizer steps of each run (%(default)s)")
+    parser.add_argument("--train-clips", type=int, default=1536, help="clips to train on (%(default)s)")
+    parser.add_argument("--test-clips", type=int, default=768, help="clips to test on (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     parser.add_argument("--probes", default="linear_time,attentive_quick", help="probe protocols (%(default)s)")
     known = parser.parse_args(list(options))
