@@ -70,3 +70,17 @@ def test_differences_of_the_page_are_those_of_the_report() -> None:
     assert len(answers) == 2 and all(answer in page for answer in answers)
     tables = [line for line in page.splitlines() if line.startswith("| ")]
     assert len(tables) > 40 and all(line in report for line in tables)
+
+
+def test_random_divisions_of_the_page_are_the_committed_rows() -> None:
+    found = read_columns(ABLATION / "results.parquet")
+    wanted = {"metric": "ssi_p_core", "subspace": "within_level", "weights": "teacher", "reading": "as_described"}
+    for column, value in wanted.items():
+        found = found.filter(pc.equal(found.column(column).cast("string"), value))
+    by_kind: dict[bool, list[float]] = {True: [], False: []}
+    for variant, value in zip(found.column("variant").to_pylist(), found.column("value").to_pylist(), strict=True):
+        by_kind["fwm" in variant].append(value)
+    assert by_kind[True] == pytest.approx([1 / 101] * 9)
+    assert len(by_kind[False]) == 12 and sum(value < 0.05 for value in by_kind[False]) == 3
+    text = " ".join((ROOT / "docs" / "results.md").read_text().split())
+    assert "in all nine runs" in text and "of twelve runs that are not factorized, the same division of three" in text
