@@ -16,6 +16,7 @@ BENCHMARKS = {
     "masks": "drawing the masks of a micro-batch, guided and not, on one core",
     "decode": "reading a random clip of a video, against decord",
     "robustness": "decode, corruption and encoder shares of an evaluation under a profile",
+    "extraction": "features of a split read, encoded and kept, against the plain forward pass",
     "train": "whole training steps of variants: clips a second, where time goes, share of the machine's limit",
     "loader+train": "training steps fed by the real loader, and which side waits",
     "objectives": "what each term and slot adds to a training step",

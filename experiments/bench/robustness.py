@@ -6,15 +6,14 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from data_modules import GlyphsDataModule
 from data_modules.clips.datasets import ClipDataset
 from data_modules.generated.workers import available_cores
+from experiments.bench.subject import add_subject_options, chosen_device, require_positive, subject
 from experiments.bench.timing import Measurement, interleaved, summarise
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.encoded import encode
@@ -24,8 +23,6 @@ from experiments.evaluation.harvest import CHUNK_CLIPS
 from experiments.evaluation.shown import Shown, acts_on_video, read_shown
 from experiments.side_by_side import threads
 from vjepa.corruptions import profile
-from vjepa.errors import UserError
-from vjepa.module import VideoJEPA
 
 DECODE, READ, DAMAGE, FORWARD = "decode", "decode, damage videos", "damage clips", "encoder"
 PASS = "all, read ahead"
@@ -74,18 +71,12 @@ class Pass:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What is evaluated, and how much of it."""
-    parser.add_argument("--run", type=Path, help="a finished run with its data; default: the embedded benchmark")
+    add_subject_options(parser)
     parser.add_argument("--profile", default="core", help="of corruptions")
-    parser.add_argument("--preset", default="tiny", help="of the encoder, where there is no run")
-    parser.add_argument("--frames", type=int, default=8, help="of a clip, where there is no run")
-    parser.add_argument("--size", type=int, default=32, help="side in pixels, where there is no run")
-    parser.add_argument("--patch", type=int, default=8, help="side of a patch in pixels, where there is no run")
     parser.add_argument("--clips", type=int, default=128, help="test clips")
     parser.add_argument("--chunk", type=int, default=CHUNK_CLIPS, help="clips at a time")
     parser.add_argument("--repeats", type=int, default=5, help="chunks on which each part is timed by itself")
     parser.add_argument("--warmup", type=int, default=1, help="chunks before those")
-    parser.add_argument("--threads", type=int, help="of torch; default: as it chooses")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
 
 
 def run(options: argparse.Namespace) -> Iterator[Measurement]:
@@ -94,14 +85,10 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
     Raises:
         UserError: an option out of range, an unknown profile, or a run that cannot be opened.
     """
-    for name in ("clips", "chunk", "frames", "size", "patch"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name} {getattr(options, name)}: expected at least 1")
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: there is no CUDA here; leave it out to measure on the CPU")
-    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    require_positive(options, "clips", "chunk", "frames", "size", "patch")
+    device = chosen_device(options)
     conditions = (CLEAN, *profile(options.profile).conditions)
-    model, data, who = _of_run(options.run) if options.run else _embedded(options)
+    model, data, who = subject(options)
     dataset = data.dataset("test")
     encoder = model.to(device).frozen(model.evaluated_weights, all_levels=True)
     chunks = choose_indices(dataset, options.clips).split(options.chunk)
@@ -154,21 +141,3 @@ def table(measured: Sequence[Measurement]) -> str:
             "probes and analyses come on top; each encoder of a comparison adds only its own share",
         ]
     )
-
-
-def _embedded(options: argparse.Namespace) -> tuple[VideoJEPA, GlyphsDataModule, str]:
-    data = GlyphsDataModule(
-        size=options.size, num_frames=options.frames, train_clips=2, val_clips=2, test_clips=max(2, options.clips)
-    )
-    data.prepare_data()
-    data.setup("test")
-    model = VideoJEPA(preset=options.preset, patch_size=options.patch).eval()
-    return model, data, f"{options.preset} on {data.name}, {options.frames} frames of {options.size} pixels"
-
-
-def _of_run(folder: Path) -> tuple[VideoJEPA, Any, str]:
-    from experiments.load import load_data, load_model
-    from experiments.runs import open_run
-
-    opened = open_run(folder)
-    return load_model(opened), load_data(opened), str(folder)

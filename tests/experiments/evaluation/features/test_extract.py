@@ -8,8 +8,8 @@ import time
 import torch
 from torch import Tensor
 
+from experiments.bench.extraction import measure
 from experiments.evaluation.features.extract import extract
-from experiments.evaluation.features.extraction_speed import measure_extraction
 from experiments.evaluation.features.sinks import Broken, MemorySink, means
 from experiments.evaluation.subjects import Subject
 from experiments.evaluation.views import ALL
@@ -60,7 +60,7 @@ class SlowEncoder(CountingEncoder):
 
 def test_reading_hides_behind_encoding() -> None:
     subject = Subject("it", SlowEncoder(), STAMP, "x", (ALL,))
-    speed = measure_extraction(subject, SlowClips(80), torch.arange(80), batch_size=BATCH, rounds=1)
-    # One after the other they would reach 0.55 of the plain forward speed.
-    assert 0.7 < speed.ratio < 1.1
-    assert speed.extraction < 1.1 * speed.forward
+    plain, extraction = measure(subject, SlowClips(80), torch.arange(80), BATCH, 0, 1, 1, {})
+    # One after the other they would take 1.8 times as long.
+    assert 0.9 < extraction.ratio < 1.4
+    assert plain.ratio == 1
