@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from vjepa.compute import ComputeOptions
 from vjepa.errors import UserError
 from vjepa.latents import Clip, Grid, Latents, Masks
 from vjepa.layout import Layout
@@ -55,6 +56,7 @@ class VideoJEPA(LightningModule):
         predictor: mask tokens.
         objectives: terms of the loss; None: prediction and context prediction.
         optimizer: AdamW and its schedules.
+        compute: what trades memory against time.
         image_mode: a clip of one frame is repeated to ``image_frames`` (as in the study), or encoded as an image.
         image_frames: frames of a repeated image, a multiple of ``tubelet_size``.
         loss_exponent: p of the error |x|^p / p, > 0.
@@ -82,6 +84,7 @@ class VideoJEPA(LightningModule):
         predictor: PredictorOptions = PredictorOptions(),
         objectives: Objectives | None = None,
         optimizer: OptimizerOptions = OptimizerOptions(),
+        compute: ComputeOptions = ComputeOptions(),
         image_mode: ImageMode = "repeat",
         image_frames: int = 16,
         loss_exponent: float = 1.0,
@@ -108,6 +111,8 @@ class VideoJEPA(LightningModule):
             self._make_objectives(objectives, target.carries_gradient)
         self.target = Target(target, self.encoder, reading)
         self._freeze_unused()
+        teacher = [] if self.target.teacher is None else [self.target.teacher.blocks]
+        compute.apply(self.encoder.blocks, self.predictor.predictor_blocks, *teacher)
 
     # -- construction
 
@@ -215,22 +220,29 @@ class VideoJEPA(LightningModule):
     def latents(self, frames: Tensor, *, step: int, first_sample: int = 0, held_out: bool = False) -> Latents:
         """Everything the terms read, from uint8 frames (B, F, H_px, W_px, 3)."""
         pixels = self.pixels(frames)
-        is_image = pixels.shape[2] == 1
         grid = self.encoder.grid(pixels)
         masks = self.masks(grid, len(pixels), step=step, first_sample=first_sample, pixels=pixels, held_out=held_out)
         targets = self.target(self.encoder, pixels)
-        context, predicted, predicted_context = [], [], []
-        for number, (visible, hidden) in enumerate(zip(masks.context, masks.target, strict=True)):
-            token = 0 if self.mask_token == "first" else number
-            encoded = self.encoder.levels(pixels, visible)
-            z_pred, z_ctx = self.predictor(encoded, visible, hidden, grid, token, is_image)
-            context.append(encoded)
-            predicted.append(z_pred)
-            predicted_context.append(z_ctx)
+        context, predicted, predicted_context = self.predict(pixels, masks)
         return Latents(
-            pixels, grid, self.layout, masks, targets, tuple(context), tuple(predicted), tuple(predicted_context),
-            step, self.total_steps, self.loss_exponent,
+            pixels, grid, self.layout, masks, targets, context, predicted, predicted_context, step, self.total_steps,
+            self.loss_exponent,
         )  # fmt: skip
+
+    def predict(
+        self, pixels: Tensor, masks: Masks
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Encode what each mask shows of a normalised clip, and predict from it: all masks in one pass.
+
+        Returns:
+            For each mask the context (B, K, D), the predicted targets (B, K', D) and the predicted context (B, K, D).
+        """
+        grid, is_image = self.encoder.grid(pixels), pixels.shape[2] == 1
+        context = self.encoder.levels_of_each(pixels, masks.context)
+        tokens = [0 if self.mask_token == "first" else number for number in range(len(context))]
+        both = self.predictor.each(context, masks.context, masks.target, grid, tokens, is_image)
+        predicted, predicted_context = zip(*both, strict=True)
+        return tuple(context), predicted, predicted_context
 
     def loss(self, latents: Latents) -> LossReport:
         """Weighted sum of the terms."""

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from data_modules.clips.datasets import ClipDataset
@@ -54,9 +55,8 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
             "what": who, "clips": len(indices), "batch": options.batch, "workers": options.workers,
             "device": device.type, "threads": count,
         }  # fmt: skip
-        yield from measure(
-            job, dataset, indices, options.batch, options.workers, options.repeats, options.warmup, settings
-        )
+        sizes = (options.batch, options.workers)
+        yield from measure(job, dataset, indices, *sizes, options.repeats, options.warmup, device, settings)
 
 
 def measure(
@@ -67,6 +67,7 @@ def measure(
     num_workers: int,
     repeats: int,
     warmup: int,
+    device: torch.device,
     settings: dict[str, object],
 ) -> Iterator[Measurement]:
     """Time an encoder on clips that are in memory, and the extraction of their tokens and means.
@@ -78,6 +79,7 @@ def measure(
         batch_size: clips a forward pass.
         num_workers: loader processes of the extraction.
         repeats, warmup: rounds of both.
+        device: the encoder's.
         settings: of the measurements.
     """
     batches = [dataset.fetch(chosen).frames for chosen in indices.split(batch_size)]
@@ -101,7 +103,6 @@ def measure(
                 progress=False,
             )
 
-    device = next(iter(job.encoder.parameters())).device
     durations = interleaved({FORWARD: forward, EXTRACTION: extraction}, repeats, warmup, device)
     yield from summarise(BENCH, durations, dict.fromkeys(durations, FORWARD), dict(settings))
 

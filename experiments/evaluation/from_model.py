@@ -82,12 +82,8 @@ def _surprise_of(model: VideoJEPA, weights: Weights) -> Surprise:
         masks = model.masks(grid, len(pixels), step=number, pixels=pixels, held_out=True)
         levels = tokens.to(model.device).flatten(1, 2)
         targets = normalize_levels(levels, NUM_LEVELS) if knows_targets else model.target(model.encoder, pixels)
-        predicted, wanted = [], []
-        for mask, (visible, hidden) in enumerate(zip(masks.context, masks.target, strict=True)):
-            token = 0 if model.mask_token == "first" else mask
-            context = model.encoder.levels(pixels, visible)
-            predicted.append(model.predictor(context, visible, hidden, grid, token, pixels.shape[2] == 1)[0])
-            wanted.append(gather_tokens(targets, hidden))
+        _, predicted, _ = model.predict(pixels, masks)
+        wanted = [gather_tokens(targets, hidden) for hidden in masks.target]
         return predictor_surprise(predicted, wanted, model.loss_exponent).float().cpu()
 
     return surprise

@@ -107,6 +107,15 @@ def test_loader_and_training_tell_who_waits(
     assert "is the slower side" in text
 
 
+def test_extraction(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VJEPA_CACHE", str(tmp_path))
+    sizes = ["--device", "cpu", "--frames", "4", "--size", "16", "--patch", "4", "--clips", "4", "--batch", "2"]
+    cases, text = run(capsys, "extraction", *sizes, "--repeats", "2", "--warmup", "0")
+    assert list(cases) == ["encoder alone", "read, encode, keep"]
+    assert_sound(cases, 2)
+    assert re.search(r"share of the plain forward speed: [\d.]+", text)
+
+
 def test_robustness_shares(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VJEPA_CACHE", str(tmp_path))
     sizes = ["--device", "cpu", "--frames", "4", "--size", "16", "--patch", "4", "--clips", "4", "--chunk", "2"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from vjepa.nn.attention import Packing, attend
 from vjepa.nn.rope import rotate
 
 LAYER_NORM_EPS = 1e-6
@@ -27,22 +31,22 @@ class RotaryAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, table: Tensor) -> Tensor:
+    def forward(self, x: Tensor, table: Tensor, packing: Packing | None = None) -> Tensor:
         """Attend.
 
         Args:
-            x: (B, K, width).
+            x: (B, K, width), or (P, width) with a packing.
             table: (K, head_dim / 2, 2) cosines and sines of these tokens, or (B, K, head_dim / 2, 2) where samples
-                keep different ones; see ``vjepa.nn.rope.rotary_table``.
+                keep different ones; (P, head_dim / 2, 2) with a packing. See ``vjepa.nn.rope.rotary_table``.
+            packing: see ``vjepa.nn.attention.attend``.
 
         Returns:
-            (B, K, width).
+            Same shape as ``x``.
         """
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (B, K, 3, heads, head_dim)
-        turned = rotate(qkv[:, :, :2], table[..., None, None, :, :])  # queries and keys at once
-        query, key = turned.permute(2, 0, 3, 1, 4).unbind(0)  # 2 x (B, heads, K, head_dim)
-        mixed = F.scaled_dot_product_attention(query, key, qkv[:, :, 2].transpose(1, 2))
-        return self.proj(mixed.transpose(1, 2).flatten(2))
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (..., 3, heads, head_dim)
+        turned = rotate(qkv[..., :2, :, :], table[..., None, None, :, :])  # queries and keys at once
+        query, key = turned.unbind(-3)
+        return self.proj(attend(query, key, qkv[..., 2, :, :], packing).flatten(-2))
 
 
 class Mlp(nn.Module):
@@ -74,10 +78,33 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.mlp = Mlp(width, int(width * mlp_ratio))
 
-    def forward(self, x: Tensor, table: Tensor) -> Tensor:
-        """(B, K, width) -> (B, K, width)."""
-        x = x + self.attn(self.norm1(x), table)
+    def forward(self, x: Tensor, table: Tensor, packing: Packing | None = None) -> Tensor:
+        """(B, K, width) -> (B, K, width), or (P, width) -> (P, width); see ``RotaryAttention``."""
+        x = x + self.attn(self.norm1(x), table, packing)
         return x + self.mlp(self.norm2(x))
+
+
+class Stack(nn.ModuleList):
+    """Blocks one after the other.
+
+    ``checkpointed``: in training, keep what enters a block and compute the rest again in the backward pass.
+    """
+
+    checkpointed = False
+
+    def forward(self, x: Tensor, table: Tensor, packing: Packing | None = None) -> Iterator[Tensor]:
+        """What leaves each block, in order; arguments as of ``Block``."""
+        for block in self:
+            if self.checkpointed and torch.is_grad_enabled():
+                x = checkpoint(block, x, table, packing, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x = block(x, table, packing)
+            yield x
+
+    def last(self, x: Tensor, table: Tensor, packing: Packing | None = None) -> Tensor:
+        """What leaves the last block."""
+        (found,) = deque(self(x, table, packing), maxlen=1)
+        return found
 
 
 def initialize(module: nn.Module, blocks: Iterable[nn.Module]) -> None:

@@ -1,9 +1,12 @@
 """The video transformer of V-JEPA 2.1: tubelet and image embeddings, rotary blocks, four normed levels.
 
-Legend: B batch, F frames, T time steps, H, W token grid, N = T*H*W, K kept tokens, E width, L levels, D = L*E.
+Legend: B batch, F frames, T time steps, H, W token grid, N = T*H*W, K kept tokens, P packed tokens, E width, L levels,
+D = L*E.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from einops import rearrange
@@ -12,9 +15,12 @@ from torch.nn.functional import linear
 
 from vjepa.grid import Grid, gather_tokens
 from vjepa.layout import NUM_LEVELS
-from vjepa.nn.blocks import LAYER_NORM_EPS, Block, initialize
+from vjepa.nn.attention import pack, packing_of, unpack
+from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize
 from vjepa.nn.presets import Preset, level_blocks
 from vjepa.nn.rope import rotary_table
+
+ALL_LEVELS = tuple(range(NUM_LEVELS))
 
 ROPE_REFERENCE_PIXELS = 256
 """Rows and columns are stretched to the range they have at this resolution."""
@@ -34,15 +40,15 @@ class PatchEmbed(nn.Module):
         self.tubelet, self.patch = tubelet, patch
         self.proj = nn.Conv3d(3, width, (tubelet, patch, patch), (tubelet, patch, patch))
 
-    def forward(self, pixels: Tensor, indices: Tensor | None = None) -> Tensor:
-        """(B, 3, F, H_px, W_px) -> (B, N, E), or (B, K, E) for the tokens in ``indices`` (B, K)."""
+    def forward(self, pixels: Tensor, indices: Sequence[Tensor] | None = None) -> Tensor:
+        """(B, 3, F, H_px, W_px) -> (B, N, E), or packed (P, E) for the tokens in each ``indices`` (B, K)."""
         patches = rearrange(
             pixels,
             "b c (t u) (h p) (w q) -> b (t h w) (c u p q)",
             u=self.tubelet, p=self.patch, q=self.patch,
         )  # fmt: skip
         if indices is not None:
-            patches = gather_tokens(patches, indices)
+            patches = pack([gather_tokens(patches, kept) for kept in indices])
         return linear(patches, self.proj.weight.flatten(1), self.proj.bias)
 
 
@@ -67,7 +73,7 @@ class Encoder(nn.Module):
         self.patch_embed_img = PatchEmbed(width, 1, patch)
         self.video_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
         self.img_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
-        self.blocks = nn.ModuleList(Block(width, preset.num_heads) for _ in range(preset.depth))
+        self.blocks = Stack(Block(width, preset.num_heads) for _ in range(preset.depth))
         self.norms_block = nn.ModuleList(nn.LayerNorm(width, eps=LAYER_NORM_EPS) for _ in range(NUM_LEVELS))
         initialize(self, self.blocks)
         nn.init.normal_(self.video_mod_embed, std=1e-6)
@@ -88,8 +94,8 @@ class Encoder(nn.Module):
         time = 1 if frames == 1 else frames // self.tubelet
         return Grid(time, height // self.patch, width // self.patch)
 
-    def _taps(self, pixels: Tensor, indices: Tensor | None, levels: tuple[int, ...]) -> Tensor:
-        """Run the blocks; return the chosen normed levels side by side."""
+    def _taps(self, pixels: Tensor, indices: Sequence[Tensor] | None, levels: tuple[int, ...]) -> Tensor:
+        """Run the blocks; return the chosen normed levels side by side, packed where there are indices."""
         is_image = pixels.shape[2] == 1
         embed = self.patch_embed_img if is_image else self.patch_embed
         table = rotary_table(
@@ -98,16 +104,16 @@ class Encoder(nn.Module):
             ROPE_REFERENCE_PIXELS // self.patch,
             pixels.device,
         )
+        packing = None
         if indices is not None:
-            table = table[indices]
-        x = embed(pixels, indices) + (self.img_mod_embed if is_image else self.video_mod_embed)
+            table, packing = pack([table[kept] for kept in indices]), packing_of(indices)
+        x = embed(pixels, indices) + (self.img_mod_embed if is_image else self.video_mod_embed)[0]
         level_after = {block: level for level, block in enumerate(level_blocks(self.preset.depth))}
         taps = []
-        for number, block in enumerate(self.blocks):
-            x = block(x, table)
+        for number, found in enumerate(self.blocks(x, table, packing)):
             level = level_after.get(number)
             if level in levels:
-                taps.append(self.norms_block[level](x))
+                taps.append(self.norms_block[level](found))
         return torch.cat(taps, dim=-1) if len(taps) > 1 else taps[0]
 
     def forward(self, pixels: Tensor, indices: Tensor | None = None) -> Tensor:
@@ -120,8 +126,17 @@ class Encoder(nn.Module):
         Returns:
             (B, K, E).
         """
-        return self._taps(pixels, indices, (NUM_LEVELS - 1,))
+        return self._all_or_some(pixels, indices, (NUM_LEVELS - 1,))
 
     def levels(self, pixels: Tensor, indices: Tensor | None = None) -> Tensor:
         """Encode for training: all levels concatenated, shallow first; (B, K, D)."""
-        return self._taps(pixels, indices, tuple(range(NUM_LEVELS)))
+        return self._all_or_some(pixels, indices, ALL_LEVELS)
+
+    def levels_of_each(self, pixels: Tensor, indices: Sequence[Tensor]) -> list[Tensor]:
+        """As ``levels`` for each of several ``indices`` (B, K_m), in one packed pass: (B, K_m, D) each."""
+        return unpack(self._taps(pixels, indices, ALL_LEVELS), packing_of(indices))
+
+    def _all_or_some(self, pixels: Tensor, indices: Tensor | None, levels: tuple[int, ...]) -> Tensor:
+        if indices is None:
+            return self._taps(pixels, None, levels)
+        return self._taps(pixels, [indices], levels).unflatten(0, indices.shape)

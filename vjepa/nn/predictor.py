@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from vjepa.grid import Grid
-from vjepa.nn.blocks import LAYER_NORM_EPS, Block, initialize
+from vjepa.nn.attention import pack, packing_of, unpack
+from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize
 from vjepa.nn.encoder import ROPE_REFERENCE_PIXELS
 from vjepa.nn.presets import Preset
 from vjepa.nn.rope import rotary_table
@@ -35,9 +38,7 @@ class Predictor(nn.Module):
         self.mask_tokens = nn.ParameterList(torch.zeros(1, 1, width) for _ in range(num_mask_tokens))
         self.video_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
         self.img_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
-        self.predictor_blocks = nn.ModuleList(
-            Block(width, preset.predictor_num_heads) for _ in range(preset.predictor_depth)
-        )
+        self.predictor_blocks = Stack(Block(width, preset.predictor_num_heads) for _ in range(preset.predictor_depth))
         self.predictor_norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.predictor_proj = nn.Linear(width, preset.latent_width)
         self.predictor_proj_context = nn.Linear(width, preset.latent_width)
@@ -62,20 +63,35 @@ class Predictor(nn.Module):
         Returns:
             Predictions of targets (B, K', D) and of context (B, K, D), not normalised.
         """
-        batch, num_targets = target_indices.shape
-        queries = self.mask_tokens[mask_token].expand(batch, num_targets, -1)
-        embedded = self.predictor_embed(context)
-        x = torch.cat((embedded, queries.to(embedded.dtype)), dim=1)
-        x = x + (self.img_mod_embed if is_image else self.video_mod_embed)
+        (found,) = self.each([context], [context_indices], [target_indices], grid, [mask_token], is_image)
+        return found
+
+    def each(
+        self, contexts: Sequence[Tensor], context_indices: Sequence[Tensor], target_indices: Sequence[Tensor],
+        grid: Grid, mask_tokens: Sequence[int], is_image: bool = False,
+    ) -> list[tuple[Tensor, Tensor]]:  # fmt: skip
+        """As ``forward`` for each of several masks, in one packed pass: targets and context of each."""
+        batch = contexts[0].shape[0]
+        seen, asked = packing_of(context_indices), packing_of(target_indices)
+        embedded = unpack(self.predictor_embed(pack(contexts)), seen)
+        x = pack([
+            torch.cat((own, self.mask_tokens[token].expand(batch, count, -1).to(own.dtype)), dim=1)
+            for own, token, (_, count) in zip(embedded, mask_tokens, asked, strict=True)
+        ])  # fmt: skip
+        x = x + (self.img_mod_embed if is_image else self.video_mod_embed)[0]
         table = rotary_table(
             grid,
             self.preset.predictor_width // self.preset.predictor_num_heads,
             ROPE_REFERENCE_PIXELS // self.patch,
-            context.device,
+            x.device,
         )
-        table = table[torch.cat((context_indices, target_indices), dim=1)]
-        for block in self.predictor_blocks:
-            x = block(x, table)
-        x = self.predictor_norm(x)
-        num_context = context.shape[1]
-        return self.predictor_proj(x[:, num_context:]), self.predictor_proj_context(x[:, :num_context])
+        positions = [torch.cat(both, dim=1) for both in zip(context_indices, target_indices, strict=True)]
+        packing = packing_of(positions)
+        x = self.predictor_blocks.last(x, pack([table[each] for each in positions]), packing)
+        pieces = [
+            both.split([own, count], dim=1)
+            for both, (_, own), (_, count) in zip(unpack(self.predictor_norm(x), packing), seen, asked, strict=True)
+        ]
+        own = unpack(self.predictor_proj_context(pack([context for context, _ in pieces])), seen)
+        hidden = unpack(self.predictor_proj(pack([target for _, target in pieces])), asked)
+        return list(zip(hidden, own, strict=True))

@@ -60,7 +60,7 @@ class SlowEncoder(CountingEncoder):
 
 def test_reading_hides_behind_encoding() -> None:
     subject = Subject("it", SlowEncoder(), STAMP, "x", (ALL,))
-    plain, extraction = measure(subject, SlowClips(80), torch.arange(80), BATCH, 0, 1, 1, {})
+    plain, extraction = measure(subject, SlowClips(80), torch.arange(80), BATCH, 0, 1, 1, torch.device("cpu"), {})
     # One after the other they would take 1.8 times as long.
     assert 0.9 < extraction.ratio < 1.4
     assert plain.ratio == 1
