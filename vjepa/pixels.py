@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import lru_cache
 
 import torch
 from einops import rearrange
@@ -29,9 +30,16 @@ def to_pixels(frames: Tensor) -> Tensor:
     """
     if frames.dtype != torch.uint8 or frames.ndim != 5 or frames.shape[-1] != 3:
         raise ValueError(f"frames {tuple(frames.shape)} {frames.dtype}: expected (B, F, H, W, 3) uint8")
-    scale = 1.0 / (255.0 * torch.tensor(STD, device=frames.device))
-    shift = torch.tensor(MEAN, device=frames.device) / torch.tensor(STD, device=frames.device)
-    return rearrange(frames, "b f h w c -> b c f h w") * scale.view(3, 1, 1, 1) - shift.view(3, 1, 1, 1)
+    scale, shift = _statistics(frames.device)
+    return rearrange(frames, "b f h w c -> b c f h w") * scale - shift
+
+
+@lru_cache(maxsize=8)
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """1 / (255 std) and mean / std, each (3, 1, 1, 1); a copy to the device at every step would wait for it."""
+    with torch.inference_mode(False):
+        mean, std = (torch.tensor(values, device=device).view(3, 1, 1, 1) for values in (MEAN, STD))
+        return 1.0 / (255.0 * std), mean / std
 
 
 class FrozenEncoder(nn.Module):

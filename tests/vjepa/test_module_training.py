@@ -15,7 +15,7 @@ from torch import Tensor
 from tests.vjepa.runs import QUIET, equal, every_term, loader, model_of, noise_clip, state, train
 from vjepa.errors import UserError
 from vjepa.latents import Clip, Grid, Masks
-from vjepa.masking import MultiBlockMasker
+from vjepa.masking import BlockMask, MultiBlockMasker
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA
 from vjepa.objectives import Objectives
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
@@ -138,6 +138,29 @@ def test_micro_batches_share_a_step_and_number_their_samples() -> None:
     assert [equal(online[i], online[i + 1]) for i in range(4)] == [True, False, True, False]
     teacher = state(model)[f"target.teacher.{ENCODER.removeprefix('encoder.')}.weight"]
     torch.testing.assert_close(teacher, 0.25 * initial + 0.25 * first + 0.5 * second)
+
+
+def test_accumulated_micro_batches_equal_one_larger_batch() -> None:
+    # One square block hides equally many tokens of every clip, so that no micro-batch is trimmed further than another.
+    masker = MultiBlockMasker((BlockMask(1, (0.3, 0.3), (1.0, 1.0), (1.0, 1.0)), BlockMask(1, (0.6, 0.6))))
+    clips, gradients = [noise_clip(4, seed=seed) for seed in range(4)], []
+
+    def keep(trainer: Trainer, module: LightningModule, optimizer: Any) -> None:
+        gradients.append({name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None})
+
+    callback = LambdaCallback(on_before_optimizer_step=keep)
+    for accumulate, batches in ((2, clips), (1, [both(*clips[:2]), both(*clips[2:])])):
+        model = model_of(masker=masker, optimizer=FAST)
+        train(model, batches, 2, accumulate_grad_batches=accumulate, callbacks=[callback])
+    for accumulated, whole in zip(gradients[:2], gradients[2:], strict=True):
+        assert accumulated.keys() == whole.keys()
+        for name, gradient in whole.items():
+            torch.testing.assert_close(accumulated[name], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max()))
+
+
+def both(one: Clip, other: Clip) -> Clip:
+    """The clips of two batches in one."""
+    return Clip(*(torch.cat([getattr(one, name), getattr(other, name)]) for name in ("frames", "index", "labels")))
 
 
 def test_resuming_continues_as_if_nothing_had_happened(clip: Clip, tmp_path: Path) -> None:
