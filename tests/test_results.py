@@ -47,6 +47,7 @@ def rows_of_variants(page: Path) -> dict[tuple[str, str], list[str]]:
 def test_the_ablation_is_the_committed_rows() -> None:
     report, page = rows_of_variants(ABLATION / "report.md"), rows_of_variants(ROOT / "docs" / "results.md")
     assert len(report) == 14 and page == report
+    assert all(cells[0] == "3" for cells in report.values())
     found = read_columns(ABLATION / "results.parquet")
     wanted = {
         "metric": "top1", "split": "test", "corruption": "none", "probe": "linear_time", "subspace": "whole",
