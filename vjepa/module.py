@@ -22,6 +22,7 @@ from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
 from vjepa.optimization import OptimizerOptions
 from vjepa.pixels import FrozenEncoder, to_pixels
 from vjepa.reading import Reading, resolve
+from vjepa.sharding import shard
 from vjepa.targets import Target, TargetOptions, Weights
 
 LayoutChoice = Literal["whole", "factorized", "by_level", "within_level"]
@@ -103,6 +104,7 @@ class VideoJEPA(LightningModule):
         self.loss_exponent, self.optimizer_options = loss_exponent, optimizer
         self.total_steps = 1
         self.latest: Latents | None = None
+        self.sharded = False
         self.layout = self._make_layout(layout, app_ratio, preset)
         self.encoder = self._init_encoder()
         with torch.random.fork_rng(devices=[]):
@@ -262,6 +264,26 @@ class VideoJEPA(LightningModule):
 
     # -- Lightning
 
+    def configure_model(self) -> None:
+        """Divide encoder, teacher, predictor and heads over processes, under a strategy with a device mesh (FSDP2).
+
+        Raises:
+            UserError: with ``image_mode`` single, in which a step leaves embeddings out.
+        """
+        if self.device_mesh is None or self.sharded:
+            return
+        if self.image_mode == "single":
+            raise UserError("model.image_mode single does not run under FSDP2: choose repeat, or trainer.strategy ddp")
+        self.sharded = True
+        mesh = self.device_mesh["data_parallel"]
+        for encoder in (self.encoder, self.target.teacher):
+            if encoder is not None:
+                shard(encoder, mesh, encoder.blocks, ("levels", "levels_of_each"))
+        shard(self.predictor, mesh, self.predictor.predictor_blocks, ("each",))
+        for term in self.terms.values():
+            if any(True for _ in term.parameters()):
+                shard(term, mesh)
+
     def setup(self, stage: str) -> None:
         """Learn the length of the run, which schedules are measured against."""
         if stage == "fit":
@@ -328,8 +350,13 @@ class VideoJEPA(LightningModule):
             all_levels: return every level side by side, which is what a layout divides.
 
         Raises:
-            UserError: the run has no teacher.
+            UserError: the run has no teacher, or no process holds whole weights (FSDP2).
         """
+        if self.sharded:
+            raise UserError(
+                "weights are divided over processes (FSDP2), so nothing is evaluated during this training: "
+                "set probe.every_n_steps to 0, and run vjepa probe or vjepa robustness when it has ended"
+            )
         chosen = weights or self.evaluated_weights
         encoder: nn.Module | None = {"teacher": self.target.teacher, "online": self.encoder}.get(chosen)
         if chosen == "init":

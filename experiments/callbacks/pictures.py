@@ -27,7 +27,8 @@ class Pictures(Callback):
     Logs ``pictures/masks/clip_<i>`` (GIF: context and target of each mask as the run's own masker draws them at that
     step, and the motion map where masks follow it) and ``pictures/features/clip_<i>`` (PNG: the first three principal
     components of patch features, of z_app and z_dyn too where the latent is divided) when training ends. The first
-    process draws; nothing of it reaches the model, and the global random states are left as they were.
+    process draws, or none where weights are divided over processes; nothing of it reaches the model, and the global
+    random states are left as they were.
 
     Args:
         enabled: whether anything is drawn.
@@ -61,10 +62,10 @@ class Pictures(Callback):
     def _log(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loggers = [one for one in trainer.loggers if isinstance(one, TensorBoardLogger)]
         step = trainer.global_step
-        if not (self.enabled and trainer.is_global_zero and loggers) or step == self._last_drawn:
+        assert isinstance(pl_module, VideoJEPA)
+        if not (self.enabled and trainer.is_global_zero and loggers) or step == self._last_drawn or pl_module.sharded:
             return
         self._last_drawn = step
-        assert isinstance(pl_module, VideoJEPA)
         with preserved_rng():
             frames = some_clips(trainer.datamodule.dataset("val"), self.num_clips)  # type: ignore[attr-defined]
             if not len(frames):
