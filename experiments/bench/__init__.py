@@ -19,6 +19,7 @@ BENCHMARKS = {
     "extraction": "features of a split read, encoded and kept, against the plain forward pass",
     "train": "whole training steps of variants: clips a second, where time goes, share of the machine's limit",
     "loader+train": "training steps fed by the real loader, and which side waits",
+    "scaling": "what training on up to 64 GPUs would take, worked out from the speed of one",
     "objectives": "what each term and slot adds to a training step",
 }
 

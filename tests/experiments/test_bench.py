@@ -13,10 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.bench.masks import MASKERS
 from experiments.bench.objectives import BASE_TERMS, Case, all_cases, choose, make_model
+from experiments.bench.scaling import work_of
 from experiments.bench.stepper import PHASES, Stepper
 from experiments.bench.timing import interleaved, summarise, table
 from experiments.cli import main
 from experiments.overlays import BASE
+from vjepa.module import VideoJEPA
 from vjepa.objectives import REGISTRY
 from vjepa.targets import TargetOptions
 
@@ -105,6 +107,33 @@ def test_loader_and_training_tell_who_waits(
     assert waiting["train"] < 0.01 < waiting["loader"] and waiting["loader"] > 0.9
     assert cases["train"]["settings"]["data"] == "glyphs" and cases["train"]["settings"]["batch"] == 4
     assert "is the slower side" in text
+
+
+def test_scaling_follows_its_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--preset", "tiny", "--frames", "4", "--size", "32", "--patch", "8", "--batch", "8"]
+    cases, text = run(capsys, "scaling", *sizes, "--clips-per-second", "100", "--node", "2", "--between", "0.001")
+    assert len(cases) == 7 + 4  # strong scaling ends at one clip a GPU
+    work = work_of("tiny", 4, 32, 8)
+    one = cases["weak, 1 GPUs"]
+    assert one["median_ms"] == pytest.approx(80) and one["figures"]["efficiency"] == pytest.approx(1)
+    assert cases["weak, 2 GPUs"]["median_ms"] == pytest.approx(80 + 0.03, rel=1e-4)  # all but the messages is hidden
+    exchange = 2 * 7 / 8 * work.gradient_bytes / 1e6  # seconds at 0.001 GB/s
+    assert cases["weak, 8 GPUs"]["median_ms"] == pytest.approx(80 + 1e3 * exchange - 40 + 0.21, rel=1e-4)
+    assert cases["strong, 8 GPUs"]["figures"]["clips_per_gpu"] == 1
+    assert work.gradient_bytes == 4 * sum(
+        p.numel() for p in make_model(Case(), options()).parameters() if p.requires_grad
+    )
+    assert "simulated from 100 clips/s" in text
+
+
+def test_scaling_counts_what_a_real_step_does() -> None:
+    model = VideoJEPA(preset="tiny", patch_size=8)
+    frames = torch.zeros(2, 4, 32, 32, 3, dtype=torch.uint8)
+    with FlopCounterMode(display=False) as counter:
+        for step in range(16):
+            model.loss(model.latents(frames, step=step)).total.backward()
+    # Attention without values is counted as plain products, of which its backward pass on a CPU makes one more.
+    assert work_of("tiny", 4, 32, 8).flop_per_clip == pytest.approx(counter.get_total_flops() / 32, rel=0.01)
 
 
 def test_extraction(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
