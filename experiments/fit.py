@@ -52,5 +52,7 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*`Trainer.fit` stopped.*")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: not record.getMessage().lstrip().startswith(("💡", "GPU available", "TPU available"))
+        lambda record: (
+            not record.getMessage().lstrip().startswith(("💡", "GPU available", "TPU available", "`weights_only`"))
+        )
     )

@@ -26,6 +26,7 @@ from experiments.callbacks import (
     HeldOutCount,
     OrderSensitivity,
     Pictures,
+    Preemption,
     RepresentationStability,
     RunRecord,
     SubspaceRobustness,
@@ -178,7 +179,7 @@ class JEPACLI(LightningCLI):
             kwargs["logger"] = TensorBoardLogger(str(self.record.folder), name="", version="", default_hp_metric=False)
         if self.record is not None and self.subcommand == "fit":
             record = RunRecord(self.record, yaml.safe_dump(self.settings(), sort_keys=False))
-            kwargs["callbacks"].append(record)
+            kwargs["callbacks"] += [Preemption(self.record.last_checkpoint), record]
         return super().instantiate_trainer(**kwargs)
 
     def fit(self, **kwargs: Any) -> None:

@@ -10,6 +10,7 @@ from experiments.callbacks.frozen import (
 )
 from experiments.callbacks.held_out import HeldOutCount
 from experiments.callbacks.pictures import Pictures
+from experiments.callbacks.preemption import Preemption
 from experiments.callbacks.record import RunRecord
 from experiments.callbacks.throughput import ThroughputMonitor
 
@@ -20,6 +21,7 @@ __all__ = [
     "HeldOutCount",
     "OrderSensitivity",
     "Pictures",
+    "Preemption",
     "RepresentationStability",
     "RunRecord",
     "SubspaceRobustness",

@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+from experiments.checkpoints import read_step
 from experiments.cli import main
 from experiments.export import open_encoder
 from experiments.load import load_data, load_model
@@ -170,6 +171,27 @@ def test_killed_run_continues_to_the_same_weights(finished: Run, tmp_path: Path)
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     continued, undisturbed = state(only_run(tmp_path)), state(finished)
     assert continued.keys() == undisturbed.keys()
+    assert all(torch.equal(continued[key], undisturbed[key]) for key in continued)
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_request_to_stop_loses_no_step(asked: signal.Signals, finished: Run, tmp_path: Path) -> None:
+    """Stopped between checkpoints; the continued run equals an undisturbed one bit for bit."""
+    command = [sys.executable, "-m", "vjepa", *words(tmp_path, "fwm_hw_ld", 8)]
+    # Validation after every fourth step is slow enough here to be hit while the run is under way.
+    slow = (*command, "--trainer.limit_val_batches=4", "--trainer.val_check_interval=1")
+    process = subprocess.Popen(slow, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("environment.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(asked)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 75 and "the same command continues" in said
+    (stopped,) = tmp_path.rglob("last.ckpt")
+    assert 0 < read_step(stopped) < 8
+    assert not list(tmp_path.rglob("DONE.json")) and not list(tmp_path.rglob("*.ckpt.*"))
+    subprocess.run(slow, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    continued, undisturbed = state(only_run(tmp_path)), state(finished)
     assert all(torch.equal(continued[key], undisturbed[key]) for key in continued)
 
 
