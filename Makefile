@@ -16,7 +16,7 @@ ABLATION = --out '$(STUDY)' $(if $(VARIANTS),--variants '$(VARIANTS)') $(if $(RE
 	$(if $(TITLE),--title '$(TITLE)') $(if $(filter-out 0,$(DRY)),--dry-run) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ablation ablation-core ablation-ucf101 ablation-mixed report results claims docs bench board test test-slow check format clean
+.PHONY: help setup demo ablation ablation-core ablation-ucf101 ablation-mixed report results claims docs bench board lock test test-slow check format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,13 @@ $(READY): pyproject.toml
 	@echo "setting up $(VENV) (a few minutes, once)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
+ifdef LOCKED
+	@UV_NATIVE_TLS=true $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@UV_NATIVE_TLS=true $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+else
 	@UV_NATIVE_TLS=true $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]' 2>/dev/null \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+endif
 	@touch $(READY)
 
 demo: $(READY)  ## the main job at small scale, in minutes: data, pretraining, probes, report
@@ -70,6 +75,10 @@ bench: $(READY)  ## time training steps, masks, what each objective adds, decodi
 
 board: $(READY)  ## TensorBoard over OUT, or all of LOGDIR, on this machine only
 	@$(BIN)/tensorboard --logdir '$(or $(OUT),$(LOGDIR))' --host 127.0.0.1
+
+lock: $(READY)  ## pin every dependency, with hashes, in requirements.lock (make setup LOCKED=1 installs them)
+	@UV_NATIVE_TLS=true $(BIN)/uv pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --universal \
+		--generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock
 
 test: $(READY)  ## the tests, without the long ones
 	@$(BIN)/python -m pytest

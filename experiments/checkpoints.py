@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -9,6 +10,7 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor, nn
 
+from experiments.runs import Run
 from vjepa.errors import UserError
 
 _SHOWN = 5
@@ -33,6 +35,31 @@ def read_step(path: Path) -> int:
             f"{path} is no checkpoint of a run, or is torn ({type(error).__name__}: {reason}); remove it and repeat "
             "the vjepa fit command of the run"
         ) from error
+
+
+def newest_whole(run: Run) -> Path | None:
+    """The checkpoint to continue from: the newest, or the one before where the newest is torn.
+
+    A torn one is set aside as ``torn.ckpt``, and said.
+
+    Returns:
+        None where there is none.
+
+    Raises:
+        UserError: there are checkpoints, and none is whole.
+    """
+    if not run.last_checkpoint.exists():
+        return run.previous_checkpoint if run.previous_checkpoint.exists() else None
+    try:
+        read_step(run.last_checkpoint)
+        return run.last_checkpoint
+    except UserError as torn:
+        if not run.previous_checkpoint.exists():
+            raise
+        step = read_step(run.previous_checkpoint)
+        print(f"{torn}\nthe one before it is whole: going on from step {step}", file=sys.stderr)
+        run.last_checkpoint.replace(run.checkpoints / "torn.ckpt")
+        return run.previous_checkpoint
 
 
 def check_fits(path: Path, model: nn.Module) -> None:

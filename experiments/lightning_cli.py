@@ -23,6 +23,7 @@ from experiments.callbacks import (
     CollapseMonitor,
     CorruptionRobustness,
     FrozenProbe,
+    Guard,
     HeldOutCount,
     OrderSensitivity,
     Pictures,
@@ -33,7 +34,7 @@ from experiments.callbacks import (
     ThroughputMonitor,
 )
 from experiments.callbacks.frozen import evaluations, probe_of
-from experiments.checkpoints import check_fits, read_step
+from experiments.checkpoints import check_fits, newest_whole, read_step
 from experiments.messages import check_config_files, explain, import_class
 from experiments.overlays import leaves
 from experiments.runs import Run, RunOptions, plan_run, reopen
@@ -103,6 +104,7 @@ class JEPACLI(LightningCLI):
         """Add the run's folder and the callbacks that are always on; one seed rules all."""
         parser.add_class_arguments(RunOptions, "run")
         parser.add_lightning_class_args(CollapseMonitor, "collapse")
+        parser.add_lightning_class_args(Guard, "guard")
         parser.add_lightning_class_args(ThroughputMonitor, "throughput")
         parser.add_lightning_class_args(Pictures, "pictures")
         parser.add_lightning_class_args(FrozenProbe, "probe")
@@ -137,8 +139,8 @@ class JEPACLI(LightningCLI):
         config.weights_only = True
         if self.subcommand == "fit" and config.run.resume == "auto" and config.ckpt_path is None:
             self.finished = record.is_done
-            if not self.finished and record.last_checkpoint.exists():
-                config.ckpt_path = str(record.last_checkpoint)
+            if not self.finished and (checkpoint := newest_whole(record)):
+                config.ckpt_path = str(checkpoint)
         if self.subcommand != "fit" and config.ckpt_path is None:
             if not record.last_checkpoint.exists():
                 raise UserError(

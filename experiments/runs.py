@@ -29,6 +29,7 @@ _VOLATILE = {
     "data.init_args": {"root", "num_workers", "allow_links", "max_broken_ratio", "timeout"},
     "checkpoint": {"*"},
     "collapse": {"*"},
+    "guard": {"*"},
 }  # fmt: skip
 
 
@@ -87,6 +88,11 @@ class Run:
     def last_checkpoint(self) -> Path:
         """The newest checkpoint."""
         return self.checkpoints / "last.ckpt"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The one before the newest."""
+        return self.checkpoints / "previous.ckpt"
 
     @property
     def results(self) -> Path:

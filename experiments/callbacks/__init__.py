@@ -8,6 +8,7 @@ from experiments.callbacks.frozen import (
     RepresentationStability,
     SubspaceRobustness,
 )
+from experiments.callbacks.guard import Guard
 from experiments.callbacks.held_out import HeldOutCount
 from experiments.callbacks.pictures import Pictures
 from experiments.callbacks.preemption import Preemption
@@ -18,6 +19,7 @@ __all__ = [
     "CollapseMonitor",
     "CorruptionRobustness",
     "FrozenProbe",
+    "Guard",
     "HeldOutCount",
     "OrderSensitivity",
     "Pictures",
