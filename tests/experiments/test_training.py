@@ -211,6 +211,28 @@ def test_full_disk_is_said_and_nothing_is_taken_for_finished(finished: Run, tmp_
 
 @pytest.mark.slow
 @pytest.mark.ddp
+def test_two_processes_stop_at_the_same_step(tmp_path: Path) -> None:
+    """Only the first process is asked."""
+    extra = ("--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.val_check_interval=400")
+    command = [sys.executable, "-m", "vjepa", *words(tmp_path, "baseline", 400, *extra)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("events*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGUSR1)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 75, said
+    (stopped,) = tmp_path.rglob("last.ckpt")
+    step = read_step(stopped)
+    assert 0 < step < 400 and step % 10 == 0
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"continuing from {stopped}" in again.stdout
+    assert read_step(stopped) == 400
+
+
+@pytest.mark.slow
+@pytest.mark.ddp
 @pytest.mark.parametrize("variant", ["baseline", "fwm_hw_ld"])
 @pytest.mark.parametrize("reading", ["as_described", "as_released"])
 def test_two_processes_train_every_parameter(variant: str, reading: str, tmp_path: Path) -> None:
