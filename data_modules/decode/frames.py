@@ -96,6 +96,9 @@ def decode_uniform(path: Path | str, num_frames: int) -> NDArray[np.uint8]:
 # FFmpeg decodes the first frame when it opens a file, to learn what the headers may not say; with no decoder it cannot.
 _NO_LOOK_AHEAD = {"codec_whitelist": "none"}
 
+MAX_PIXELS = 2**26
+"""Most pixels of a frame, twice those of 8K: a small file can unfold into more memory than a machine has."""
+
 
 @contextmanager
 def open_video(path: Path, look_ahead: bool = True) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -110,7 +113,7 @@ def open_video(path: Path, look_ahead: bool = True) -> Iterator[tuple[InputConta
         The container and the stream.
 
     Raises:
-        BrokenVideo: the file is missing, unreadable, empty, not a video, or fails to decode.
+        BrokenVideo: the file is missing, unreadable, empty, not a video, of frames too large, or fails to decode.
     """
     check_readable(path)
     try:
@@ -120,6 +123,9 @@ def open_video(path: Path, look_ahead: bool = True) -> Iterator[tuple[InputConta
             if not container.streams.video:
                 raise BrokenVideo(path, "has no video stream")
             stream = container.streams.video[0]
+            if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+                size = f"{stream.codec_context.width} x {stream.codec_context.height}"
+                raise BrokenVideo(path, f"has frames of {size} pixels, more than the {MAX_PIXELS:,} that are decoded")
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1
             yield container, stream

@@ -62,10 +62,12 @@ class Pictures(Callback):
     def _log(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loggers = [one for one in trainer.loggers if isinstance(one, TensorBoardLogger)]
         step = trainer.global_step
-        assert isinstance(pl_module, VideoJEPA)
-        if not (self.enabled and trainer.is_global_zero and loggers) or step == self._last_drawn or pl_module.sharded:
+        if not (self.enabled and trainer.is_global_zero and loggers) or step == self._last_drawn:
             return
         self._last_drawn = step
+        assert isinstance(pl_module, VideoJEPA)
+        if pl_module.sharded:
+            return
         with preserved_rng():
             frames = some_clips(trainer.datamodule.dataset("val"), self.num_clips)  # type: ignore[attr-defined]
             if not len(frames):

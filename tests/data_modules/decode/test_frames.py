@@ -15,6 +15,7 @@ import pytest
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
+from data_modules.decode import frames as decoding
 from data_modules.decode.frames import BrokenVideo, decode_uniform, decode_video, uniform_indices
 from data_modules.encode.mp4 import encode_mp4
 from tests.data_modules.encoded import write_video
@@ -222,3 +223,13 @@ def test_a_title_that_is_no_text_harms_nothing(tmp_path: Path, suffix: str) -> N
     assert b"a title in ASCII" in content
     titled.write_bytes(content.replace(b"a title in ASCII", b"caf\xe9\xff in Latin 1"))
     assert np.array_equal(decode_video(titled), decode_video(plain))
+
+
+def test_frames_too_large_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "large.mp4", numbered_frames(3, 48, 64))
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 48 * 64)
+    with decoding.open_video(path) as (_, stream):
+        assert stream.width == 64
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 48 * 64 - 1)
+    with pytest.raises(BrokenVideo, match=r"frames of 64 x 48 pixels"), decoding.open_video(path):
+        pass
