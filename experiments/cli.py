@@ -30,6 +30,7 @@ PROJECT_VERBS = {
     "claims": ("experiments.claims.command", "the study's claims, checked against its numbers, defects and our runs"),
     "variants": ("experiments.variants", "list the variants that ship"),
     "bench": ("experiments.bench", "time masks, objectives, decoding, or the robustness evaluation"),
+    "doctor": ("experiments.doctor", "what this machine has, and what would stop a run here"),
     "docs": ("experiments.docs", "write the generated parts of docs from the code, or check them"),
 }
 DONE, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
