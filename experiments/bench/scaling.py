@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -70,6 +71,7 @@ def step_seconds(work: Work, clips: float, gpus: int, cluster: Cluster) -> float
     return compute + max(0.0, exchange - cluster.hidden * compute) + 2 * (gpus - 1) * cluster.latency
 
 
+@cache
 def work_of(preset: str, frames: int, size: int, patch: int) -> Work:
     """Count a training step of the baseline with the study's masks, on tensors without values."""
     with torch.device("meta"):
