@@ -50,9 +50,11 @@ class Guard(Callback):
         self.limits = {"collapse/rankme": min_rankme, "collapse/target_variance": min_target_variance}
         self._missed = dict.fromkeys(self.limits, 0)
         self._unseen: list[tuple[int, Tensor, Tensor]] = []  # step, loss, positions of the clips
+        self._last_step = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget why an earlier try was stopped."""
+        self._last_step = trainer.global_step
         if trainer.is_global_zero:
             (Path(trainer.default_root_dir) / STOPPED).unlink(missing_ok=True)
 
@@ -62,6 +64,9 @@ class Guard(Callback):
         """Note the loss; look at what was noted when the logger does."""
         if self.nan and outputs is not None:
             self._unseen.append((trainer.global_step, outputs["loss"].detach(), batch.index))
+        if trainer.global_step == self._last_step:  # between micro-batches
+            return
+        self._last_step = trainer.global_step
         if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._look(trainer)
             self._check_limits(trainer, batch.index)

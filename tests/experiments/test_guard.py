@@ -66,6 +66,12 @@ def test_a_collapse_stops_after_some_patience(tmp_path: Path, capsys: pytest.Cap
     assert json.loads((folder_of(tmp_path) / "STOPPED.json").read_text())["step"] == 6
 
 
+def test_patience_counts_logging_steps_and_not_micro_batches(tmp_path: Path) -> None:
+    limits = ("--guard.min_rankme=1000", "--guard.patience=3", "--trainer.log_every_n_steps=2")
+    assert fit(tmp_path, *limits, "--trainer.accumulate_grad_batches=2") == 1
+    assert json.loads((folder_of(tmp_path) / "STOPPED.json").read_text())["step"] == 6
+
+
 def test_sound_trainings_are_left_alone(tmp_path: Path) -> None:
     assert fit(tmp_path, "--guard.min_rankme=1", "--trainer.log_every_n_steps=3") == 0
     assert not (folder_of(tmp_path) / "STOPPED.json").exists()
