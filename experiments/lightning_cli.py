@@ -34,6 +34,7 @@ from experiments.callbacks import (
     ThroughputMonitor,
 )
 from experiments.callbacks.frozen import evaluations, probe_of
+from experiments.checkpoint_io import RunCheckpointIO
 from experiments.checkpoints import check_fits, newest_whole, read_step
 from experiments.messages import check_config_files, explain, import_class
 from experiments.overlays import leaves
@@ -182,7 +183,12 @@ class JEPACLI(LightningCLI):
         if self.record is not None and self.subcommand == "fit":
             record = RunRecord(self.record, yaml.safe_dump(self.settings(), sort_keys=False))
             kwargs["callbacks"] += [Preemption(self.record.last_checkpoint), record]
-        return super().instantiate_trainer(**kwargs)
+            plugins = trainer_config.plugins or []
+            kwargs["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), RunCheckpointIO(self.record)]
+        trainer = super().instantiate_trainer(**kwargs)
+        # What is due after a step, as a probe, is done before a request to stop is answered.
+        trainer.callbacks.sort(key=lambda one: isinstance(one, Preemption))  # type: ignore[attr-defined]
+        return trainer
 
     def fit(self, **kwargs: Any) -> None:
         """Train, unless this very run is finished already."""

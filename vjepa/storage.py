@@ -59,6 +59,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def clear_parts(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder; nobody may be writing there."""
+    for part in folder.glob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
 def atomic_write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` whole or not at all."""
     with atomic_path(path) as temporary:

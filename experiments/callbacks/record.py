@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from experiments.environment import environment_facts
 from experiments.results import git_revision
 from experiments.runs import Run
-from vjepa.storage import atomic_write_text
+from vjepa.storage import atomic_write_text, clear_parts
 
 
 class RunRecord(Callback):
@@ -30,6 +28,8 @@ class RunRecord(Callback):
         if not trainer.is_global_zero:
             return
         self.run.done_mark.unlink(missing_ok=True)
+        for folder in (self.run.folder, self.run.checkpoints):
+            clear_parts(folder)
         atomic_write_text(self.run.config, self.config)
         environment = environment_facts() | {
             "config_hash": self.run.config_hash,
@@ -39,17 +39,6 @@ class RunRecord(Callback):
             "global_batch_size": global_batch_size(trainer),
         }
         atomic_write_text(self.run.environment, json.dumps(environment, indent=2) + "\n")
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep the checkpoint before this one, should this one be damaged later."""
-        if trainer.is_global_zero and self.run.last_checkpoint.exists():
-            spare = self.run.previous_checkpoint.with_suffix(".new")
-            spare.unlink(missing_ok=True)
-            try:
-                spare.hardlink_to(self.run.last_checkpoint)
-            except OSError:  # a file system without links
-                shutil.copyfile(self.run.last_checkpoint, spare)
-            spare.replace(self.run.previous_checkpoint)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Mark the run finished; the checkpoint is on disk by now."""
