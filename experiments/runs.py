@@ -95,6 +95,11 @@ class Run:
         return self.checkpoints / "previous.ckpt"
 
     @property
+    def best_checkpoint(self) -> Path:
+        """The one whose probe on validation clips was best, where ``probe.keep_best`` asks for it."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
     def results(self) -> Path:
         """Result rows of the run's own evaluation."""
         return self.folder / "results.jsonl"
