@@ -36,6 +36,7 @@ from experiments.callbacks import (
 from experiments.callbacks.frozen import evaluations, probe_of
 from experiments.checkpoint_io import RunCheckpointIO
 from experiments.checkpoints import check_fits, newest_whole, read_step
+from experiments.lost_process import tell_rank
 from experiments.messages import check_config_files, explain, import_class
 from experiments.overlays import leaves
 from experiments.runs import Run, RunOptions, plan_run, reopen
@@ -223,6 +224,9 @@ class JEPACLI(LightningCLI):
         except SystemExit as stop:  # how Lightning ends after Ctrl-C
             if self.trainer.interrupted:
                 raise KeyboardInterrupt from stop
+            raise
+        except RuntimeError as error:
+            tell_rank(error, self.trainer)
             raise
 
     def before_test(self) -> None:
