@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from vjepa.latents import Clip, Grid, Latents, Masks
 from vjepa.layout import Layout
 from vjepa.masking import MultiBlockMasker, mask_ratios
 from vjepa.motion import MotionMaps
-from vjepa.nn import Encoder, Predictor, Rope, initial_encoder, preset
+from vjepa.nn import Encoder, Predictor, PredictorOptions, Rope, initial_encoder, preset
 from vjepa.objectives import LossReport, ModelFacts, Objective, Objectives, active, check_layouts, sum_terms
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
 from vjepa.optimization import OptimizerOptions
@@ -27,20 +27,6 @@ from vjepa.targets import Target, TargetOptions, Weights
 
 LayoutChoice = Literal["whole", "factorized", "by_level", "within_level"]
 ImageMode = Literal["repeat", "single"]
-
-
-@dataclass(frozen=True)
-class PredictorOptions:
-    """Mask tokens of the predictor.
-
-    Args:
-        num_mask_tokens: learned mask tokens kept in the weights; None: one for each mask. The study's mixed regime
-            keeps 6 and uses the first.
-        mask_token: ``per_mask`` (as described) or ``first`` for all masks (as released); None: by the reading.
-    """
-
-    num_mask_tokens: int | None = None
-    mask_token: Literal["per_mask", "first"] | None = None
 
 
 class VideoJEPA(LightningModule):
@@ -65,6 +51,8 @@ class VideoJEPA(LightningModule):
         loss_exponent: p of the error |x|^p / p, > 0.
         reading: ``as_described`` or ``as_released``; decides every switch that is left open.
         seed: of initial weights and masks; links to ``seed_everything`` on the command line.
+        init_from: file or folder of weights that ``vjepa fit`` starts from, in place of those of the seed.
+        init_allow: keys that it may lack, hold beside ours or in another shape, like ``encoder.norms_block.0.*``.
 
     Raises:
         UserError: options that contradict one another.
@@ -94,6 +82,8 @@ class VideoJEPA(LightningModule):
         loss_exponent: float = 1.0,
         reading: Reading = "as_described",
         seed: int = 0,
+        init_from: str | None = None,
+        init_allow: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         if loss_exponent <= 0:
@@ -104,6 +94,7 @@ class VideoJEPA(LightningModule):
             raise UserError("model.rope v2 has no image embedding: choose model.image_mode repeat, or model.rope v2_1")
         self._init_encoder = partial(initial_encoder, preset, patch_size, tubelet_size, rope, seed)
         self.reading, self.seed, self.masker = reading, seed, masker
+        self.init_from, self.init_allow = init_from, tuple(init_allow)
         self.motion_maps = None if masker.motion is None else MotionMaps(masker.motion, reading)
         self.image_mode, self.image_frames = image_mode, image_frames
         self.loss_exponent, self.optimizer_options = loss_exponent, optimizer
@@ -117,6 +108,11 @@ class VideoJEPA(LightningModule):
             self._make_predictor(preset, patch_size, predictor)
             self._make_objectives(objectives, target.carries_gradient)
         self.target = Target(target, self.encoder, reading)
+        if init_from is not None and self.target.evaluate == "init":
+            raise UserError(
+                "model.init_from: this run evaluates its initial weights (model.target.evaluate, or by the reading), "
+                "which are made again from the seed; set model.target.evaluate to online"
+            )
         self._freeze_unused()
         teacher = [] if self.target.teacher is None else [self.target.teacher.blocks]
         compute.apply(self.encoder.blocks, self.predictor.predictor_blocks, *teacher)

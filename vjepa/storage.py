@@ -86,7 +86,8 @@ def digest(data: bytes) -> str:
 
 def digest_file(path: Path) -> str:
     """``digest`` of a file's bytes."""
-    return digest(path.read_bytes())
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def digest_json(value: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,20 @@ from vjepa.nn.attention import pack, packing_of, unpack
 from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize, modality_vector
 from vjepa.nn.presets import Preset
 from vjepa.nn.rope import Rope, rope_table
+
+
+@dataclass(frozen=True)
+class PredictorOptions:
+    """Mask tokens of the predictor.
+
+    Args:
+        num_mask_tokens: learned mask tokens kept in the weights; None: one for each mask. The study's mixed regime
+            keeps 6 and uses the first.
+        mask_token: ``per_mask`` (as described) or ``first`` for all masks (as released); None: by the reading.
+    """
+
+    num_mask_tokens: int | None = None
+    mask_token: Literal["per_mask", "first"] | None = None
 
 
 class Predictor(nn.Module):
