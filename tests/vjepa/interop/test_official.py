@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import torch
 
+from tests.conftest import Golden
 from tests.vjepa.interop.made import encoder, equal, pixels, predictor, write_official
 from vjepa.errors import UserError
 from vjepa.interop import load_parts, read_pretrained, to_official
 from vjepa.interop.official import from_official
-from vjepa.nn import Rope
+from vjepa.nn import Encoder, Predictor, Preset, Rope
 
 # The key layout of spec a.6, written out once by hand for an encoder of four blocks and a predictor of two.
 BLOCK = [
@@ -146,3 +147,18 @@ def test_unknown_entry_is_refused_unless_named() -> None:
     with pytest.raises(UserError, match="decoder is no part of a checkpoint"):
         load_parts(found, {"encoder": encoder()})
     load_parts(found, {"encoder": encoder()}, ["decoder"])
+
+
+def test_the_study_loads_under_its_own_names_and_gives_its_own_tokens(golden: Golden) -> None:
+    """``tiny_state`` holds the names that the study's code has, without the prefix of its processes."""
+    state = golden("tiny_state")
+    loaded: dict[str, dict[str, torch.Tensor]] = {}
+    for key, value in state.items():
+        part, _, name = key.partition("/")
+        loaded.setdefault(part, {})[f"module.{name}"] = value
+    found = from_official(loaded, Path("latest.pth.tar"))
+    studied = Encoder(Preset(64, 12, 2, 32, 8, 4), 16, 2).eval()
+    narrow = Predictor(studied.preset, 16, 2)
+    assert found.rope == "v2_1" and load_parts(found, {"encoder": studied, "predictor": narrow}) == []
+    case = golden("tiny_forward")
+    torch.testing.assert_close(studied(case["clip"]), case["eval_video"], atol=1e-4, rtol=0)

@@ -1,0 +1,31 @@
+"""Finished runs without their training: a resolved configuration, random weights, and the marks of a run that ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import yaml
+
+from experiments.lightning_cli import resolve_settings
+from experiments.load import instantiate
+from experiments.runs import Run, reopen
+from tests.experiments.frozen.tiny_run import words
+from tests.vjepa.interop.made import shaken
+from vjepa.module import VideoJEPA
+from vjepa.storage import atomic_write_text
+
+
+def made_run(folder: Path, *extra: str) -> tuple[Run, VideoJEPA]:
+    """The run that ``vjepa fit`` with the options of the tiny run and ``extra`` leaves, and its model."""
+    settings = resolve_settings(words(folder.parent, *extra))
+    model: VideoJEPA = instantiate(settings, "model", "settings")
+    for seed, network in enumerate((model.encoder, model.target.teacher, model.predictor)):
+        if network is not None:
+            shaken(network, seed)
+    atomic_write_text(folder / "config.yaml", yaml.safe_dump(settings, sort_keys=False))
+    run = reopen(folder)
+    run.checkpoints.mkdir()
+    torch.save({"state_dict": model.state_dict(), "global_step": 4}, run.last_checkpoint)
+    run.mark_done(step=4)
+    return run, model.eval()
