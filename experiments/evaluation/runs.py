@@ -186,7 +186,7 @@ def evaluate_runs(
     if repeated := next((run for run in runs if hashes.count(run.config_hash) > 1), None):
         raise UserError(f"{repeated.folder} is given twice, or with a copy of it: name each experiment once")
     _check_others(others, len(runs), benchmarks is not None, out is not None, plan)
-    _check_device(device)
+    check_device(device)
     _check_shapes(runs)
     trained_on = load_data(runs[0]) if runs else None
     subjects: list[Subject] = []
@@ -245,7 +245,12 @@ def _check_others(
         )
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Refuse a device that torch cannot use here.
+
+    Raises:
+        UserError: it cannot.
+    """
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
