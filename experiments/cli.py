@@ -22,6 +22,7 @@ PROJECT_VERBS = {
     "prepare": ("experiments.prepare", "write an embedded benchmark; check NAME: is a data set whole?"),
     "probe": ("experiments.evaluate:probe", "frozen probes of finished runs on any benchmark"),
     "robustness": ("experiments.evaluate:robustness", "damaged test clips through finished runs: rob-v1"),
+    "features": ("experiments.features_command", "features of the clips of a split as npz or Parquet, for other tools"),
     "ablation": ("experiments.ablation.command", "variants x readings x seeds, trained, evaluated and compared"),
     "cell": ("experiments.ablation.process", "train and evaluate one cell of an ablation; what its scheduler runs"),
     "results": ("experiments.results_command", "filter, sort and print result rows"),
