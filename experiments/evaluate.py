@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 RUN_HELP = (
     "folder of a finished run, or an encoder of others: timm:NAME[:pretrained=true], timm:NAME:checkpoint=FILE, "
-    "hf:FOLDER of a VJEPA2Model"
+    "hf:FOLDER of a VJEPA2Model, or a file or folder of V-JEPA weights: [weights:]PATH[:part=encoder]"
 )
 
 

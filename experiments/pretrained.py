@@ -19,9 +19,12 @@ def open_pretrained(path: Path) -> Pretrained:
     Raises:
         UserError: the path holds no weights, or the run is not finished.
     """
-    if (path / Run(path, "").config.name).is_file():
-        path = open_run(path).last_checkpoint
-    return read_pretrained(path)
+    return read_pretrained(open_run(path).last_checkpoint if is_run(path) else path)
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is the folder of a run."""
+    return Run(path, "").config.is_file()
 
 
 def content_digest(found: Pretrained) -> str:
