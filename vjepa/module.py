@@ -33,7 +33,7 @@ class VideoJEPA(LightningModule):
     """Non-factorized Video-JEPA: one latent, the base terms and any number of auxiliary ones.
 
     Args:
-        preset: sizes: tiny, glyphs, small, base or large.
+        preset: sizes: tiny, glyphs, small, base, large, huge, giant or gigantic.
         patch_size: side of a patch in pixels.
         tubelet_size: frames of a time step.
         rope: rotary positions of V-JEPA 2.1 (``v2_1``), or of V-JEPA 2 and Hugging Face's ``VJEPA2Model`` (``v2``),

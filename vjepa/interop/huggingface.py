@@ -132,7 +132,7 @@ def huggingface_config(encoder: Encoder, num_frames: int, size: int) -> dict[str
         "hidden_size": sizes.width,
         "num_hidden_layers": sizes.depth,
         "num_attention_heads": sizes.num_heads,
-        "mlp_ratio": 4.0,
+        "mlp_ratio": sizes.mlp_ratio,
         "pred_hidden_size": sizes.predictor_width,
         "pred_num_attention_heads": sizes.predictor_num_heads,
         "pred_num_hidden_layers": 0,  # no predictor is written

@@ -70,7 +70,7 @@ class Encoder(nn.Module):
         self.patch_embed = PatchEmbed(width, tubelet, patch)
         self.patch_embed_img = PatchEmbed(width, 1, patch) if rope == "v2_1" else None
         self.video_mod_embed, self.img_mod_embed = (modality_vector(width, rope) for _ in range(2))
-        self.blocks = Stack(Block(width, preset.num_heads) for _ in range(preset.depth))
+        self.blocks = Stack(Block(width, preset.num_heads, preset.mlp_ratio) for _ in range(preset.depth))
         self.norms_block = nn.ModuleList(nn.LayerNorm(width, eps=LAYER_NORM_EPS) for _ in range(NUM_LEVELS))
         initialize(self, self.blocks)
 
