@@ -11,7 +11,7 @@ import torch
 
 from experiments.cli import main
 from experiments.lightning_cli import resolve_run, resolve_settings
-from experiments.load import load_model
+from experiments.load import instantiate, load_model
 from experiments.pretrained import content_digest, describe, initialize, open_pretrained
 from experiments.runs import config_hash, open_run
 from tests.experiments.finished_runs import made_run
@@ -131,6 +131,14 @@ def test_keys_named_in_init_allow_keep_their_initial_values(tmp_path: Path) -> N
     assert not model.predictor.mask_tokens[2].any() and narrow.mask_tokens[1].all()
     with pytest.raises(UserError, match=r"1 keys differ:\n  predictor\.mask_tokens\.2 is missing\n"):
         initialize(model_of(**start))
+
+
+def test_patterns_are_read_from_the_command_line(tmp_path: Path) -> None:
+    patterns = ["*.norms_block.[012].*", "predictor.*"]
+    options = words(tmp_path, "--model.init_from=some.pt", f"--model.init_allow={json.dumps(patterns)}")
+    settings = resolve_settings(options)
+    assert settings["model"]["init_allow"] == patterns
+    assert instantiate(settings, "model", "here").init_allow == tuple(patterns)
 
 
 def test_options_left_alone_change_no_identity(tmp_path: Path) -> None:
