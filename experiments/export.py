@@ -30,6 +30,8 @@ from vjepa.targets import Weights
 
 FORMAT = "vjepa-encoder-1"
 TRAINED = ("teacher", "online")
+_PLACES = ("--run.root", "--data.init_args.root", "--trainer.enable_progress_bar")
+"""Options that say nothing about the experiment."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +201,15 @@ def _stored(value: Tensor, half: bool) -> Tensor:
 
 def _portable(words: Sequence[str]) -> list[str]:
     """A command line without the places of one machine."""
-    kept = [word for word in words if not word.startswith(("--run.root=", "--trainer.enable_progress_bar="))]
-    return [re.sub(r"^.*/(?=experiments/configs/)", "", word) for word in kept]
+    kept: list[str] = []
+    left_out = False
+    for word in words:
+        option, equals, _ = word.partition("=")
+        if not left_out and option not in _PLACES:
+            word = re.sub(r"^.*/(?=experiments/configs/)", "", word)
+            kept.append(re.sub(r"^(--[\w.]+=)?/.*/(?=.)", r"\1", word))  # of any other place, its last name
+        left_out = option in _PLACES and not equals  # its value is the next word
+    return kept
 
 
 def main(options: Sequence[str]) -> int:

@@ -73,6 +73,19 @@ CASES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*FIT, *GLYPHS, "--ckpt_path={torn}"), ("torn.ckpt",)),
     ((*FIT, *GLYPHS, "--ckpt_path={foreign}"), ("foreign.ckpt",)),
     ((*FIT, *GLYPHS, "--ckpt_path={pickled}"), ("pickled.ckpt",)),
+    # weights of others
+    ((*FIT, *GLYPHS, "--model.init_from=missing.pt"), ("missing.pt", "no such file")),
+    ((*FIT, *GLYPHS, "--model.init_from={torn}"), ("torn.ckpt", "is torn")),
+    (
+        (*FIT, *GLYPHS, "--model.init_from={foreign}"),
+        ("foreign.ckpt", "holds the entries weights", "official V-JEPA 2"),
+    ),
+    ((*FIT, *GLYPHS, "--model.init_from={pickled}"), ("pickled.ckpt", "mkdir", "refused")),
+    ((*FIT, *GLYPHS, "--model.init_from={empty_folder}"), ("{empty_folder}", "config.json")),
+    (("probe", "{pickled}", "--benchmark=glyphs", "--out=out"), ("pickled.ckpt", "mkdir", "refused")),
+    (("probe", "{foreign}"), ("foreign.ckpt", "--benchmark")),
+    (("robustness", "weights:{torn}", "--benchmark=glyphs", "--out=out"), ("torn.ckpt", "is torn")),
+    (("probe", "weights:missing.pt", "--benchmark=glyphs", "--out=out"), ("missing.pt", "no such file")),
     # runs, ablations, results
     (("probe", "nowhere"), ("nowhere", "no run")),
     (("probe", "{empty_folder}"), ("{empty_folder}", "no run")),

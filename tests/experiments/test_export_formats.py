@@ -119,7 +119,10 @@ def test_model_card_tells_configuration_and_results(tmp_path: Path) -> None:
     assert place in run.config.read_text()
     facts = {
         "git_revision": "0123456789ab",
-        "command": ["vjepa", "fit", "--config", f"{place}/experiments/configs/x.yaml"],
+        "command": [
+            *("/bin/vjepa", "fit", "--config", f"{place}/experiments/configs/x.yaml", "--run.root", place),
+            *(f"--data.init_args.root={place}", f"--model.init_from={place}/official.pt", "--model.rope", "v2"),
+        ],
     }
     started = {"layout": "official V-JEPA 2.1 layout", "digest": "cafe"}
     run.environment.write_text(json.dumps(facts | {"started_from": started}))
@@ -140,7 +143,7 @@ def test_model_card_tells_configuration_and_results(tmp_path: Path) -> None:
         "fwm_hw_ld, as_described, seed 0",
         run.config_hash,
         "0123456789ab",
-        "vjepa fit --config experiments/conf",
+        "| `vjepa fit --config experiments/configs/x.yaml --model.init_from=official.pt --model.rope v2` |",
     ):
         assert told in card
     assert "| started from | official V-JEPA 2.1 layout, BLAKE2b-128 `cafe` |" in card

@@ -59,7 +59,7 @@ def from_huggingface(state: State, config: Mapping[str, Any], source: Path) -> P
     apart: dict[tuple[str, str], dict[str, Tensor]] = {}
     surplus = []
     for name, value in state.items():
-        if name == _MASK_TOKENS:
+        if name.removeprefix("vjepa2.") == _MASK_TOKENS:
             tokens = {f"mask_tokens.{number}": token for number, token in enumerate(value)}
             parts.setdefault("predictor", {}).update(tokens)
             continue
@@ -156,6 +156,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _ours(name: str) -> tuple[str, str] | None:
+    """Part and key of a name; ``vjepa2.`` stands before it in models with a head."""
+    name = name.removeprefix("vjepa2.")
     for prefix, (part, ours) in _BY_PREFIX.items():
         if name.startswith(prefix):
             return part, ours + name.removeprefix(prefix).replace(".attention.", ".attn.")

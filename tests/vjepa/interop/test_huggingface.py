@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from tests.vjepa.interop.made import encoder, equal, pixels, shaken, write_huggingface
 from vjepa.errors import UserError
@@ -125,7 +124,9 @@ def test_query_without_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_foreign_key_is_listed(tmp_path: Path) -> None:
-    state = to_huggingface(encoder("v2").state_dict()) | {"pooler.query_tokens": nn.Parameter(torch.zeros(1)).data}
+    """As the model with a classifier has, which puts its own prefix before the rest."""
+    state = {f"vjepa2.{name}": value for name, value in to_huggingface(encoder("v2").state_dict()).items()}
+    state["pooler.query_tokens"] = torch.zeros(1)
     save_file(state, write_huggingface(tmp_path, encoder("v2")) / "model.safetensors")
     with pytest.raises(UserError, match=r"pooler\.query_tokens is no part"):
         load_parts(read_pretrained(tmp_path), {"encoder": encoder("v2")}, SHALLOW)
