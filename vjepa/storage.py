@@ -45,8 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+        _flush(temporary)
         temporary.chmod(_allowed(0o666))
         os.replace(temporary, path)
         temporary = None
@@ -59,7 +58,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``; on success it is renamed to ``path``.
+    """Yield a temporary folder of files beside ``path``; on success they are flushed and it is renamed to ``path``.
 
     Raises:
         UserError: there is something already, or nothing can be written there; nothing is left behind.
@@ -71,6 +70,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
         yield temporary
+        for file in temporary.iterdir():
+            _flush(file)
         temporary.chmod(_allowed(0o777))
         temporary.rename(path)
         temporary = None
@@ -79,6 +80,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def _allowed(mode: int) -> int:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from tests.vjepa.interop.made import encoder, equal, pixels, shaken, write_huggingface
 from vjepa.errors import UserError
 from vjepa.interop import huggingface_config, load_parts, read_pretrained, to_huggingface
+from vjepa.nn import Encoder, Preset
 
 SHALLOW = ("encoder.norms_block.[012].*",)
 
@@ -53,6 +54,17 @@ def test_we_give_the_tokens_of_what_transformers_writes(tmp_path: Path) -> None:
     assert {name.split(".")[0] for name in found.parts["predictor"]} == {
         "mask_tokens", "predictor_embed", "predictor_blocks", "predictor_norm", "predictor_proj",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "num_heads"), [(128, 2), (160, 2), (48, 2)])
+def test_heads_of_other_widths_turn_alike(width: int, num_heads: int) -> None:
+    """64 and 80 channels a head, as from base to gigantic, leave other numbers of channels still."""
+    source = shaken(Encoder(Preset(width, 4, num_heads, 48, 2, 3, 2.5), 8, 2, "v2"), 0)
+    config = huggingface_config(source, 8, 32)
+    model = transformers().VJEPA2Model(transformers().VJEPA2Config(**config)).eval()
+    said = model.load_state_dict(to_huggingface(source.state_dict()), strict=False)
+    assert not said.unexpected_keys and all(name.startswith("predictor.") for name in said.missing_keys)
+    torch.testing.assert_close(tokens(model, pixels()), source(pixels()), rtol=0, atol=1e-5)
 
 
 def test_round_trip_is_exact_but_for_the_shallow_norms(tmp_path: Path) -> None:
