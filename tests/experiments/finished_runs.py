@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -16,9 +19,20 @@ from vjepa.module import VideoJEPA
 from vjepa.storage import atomic_write_text
 
 
+@cache
+def _resolved(extra: tuple[str, ...]) -> dict[str, Any]:
+    return resolve_settings(words(Path("runs"), *extra))
+
+
+def resolved(*extra: str) -> dict[str, Any]:
+    """The settings of the tiny run with further options; parsed once, for the caller to change."""
+    return deepcopy(_resolved(extra))
+
+
 def made_run(folder: Path, *extra: str) -> tuple[Run, VideoJEPA]:
     """The run that ``vjepa fit`` with the options of the tiny run and ``extra`` leaves, and its model."""
-    settings = resolve_settings(words(folder.parent, *extra))
+    settings = resolved(*extra)
+    settings["run"]["root"] = str(folder.parent)
     model: VideoJEPA = instantiate(settings, "model", "settings")
     for seed, network in enumerate((model.encoder, model.target.teacher, model.predictor)):
         if network is not None:
