@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from experiments.environment import environment_facts
 from experiments.results import git_revision
 from experiments.runs import Run
-from vjepa.storage import atomic_write_text, clear_parts
+from vjepa.storage import atomic_write_text, clear_parts, read_record
 
 
 class RunRecord(Callback):
@@ -18,18 +18,20 @@ class RunRecord(Callback):
     Args:
         run: folder of the run.
         config: resolved configuration as YAML.
+
+    ``started_from``: weights that the run starts from in place of those of its seed; set before training.
     """
 
     def __init__(self, run: Run, config: str) -> None:
         self.run, self.config = run, config
+        self.started_from: dict[str, Any] | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record how the run is made."""
         if not trainer.is_global_zero:
             return
         self.run.done_mark.unlink(missing_ok=True)
-        for folder in (self.run.folder, self.run.checkpoints):
-            clear_parts(folder)
+        clear_parts(self.run.folder)
         atomic_write_text(self.run.config, self.config)
         environment = environment_facts() | {
             "config_hash": self.run.config_hash,
@@ -38,6 +40,9 @@ class RunRecord(Callback):
             "precision": str(trainer.precision),
             "global_batch_size": global_batch_size(trainer),
         }
+        # A run that goes on started where its first part did.
+        if started := self.started_from or (read_record(self.run.environment) or {}).get("started_from"):
+            environment["started_from"] = started
         atomic_write_text(self.run.environment, json.dumps(environment, indent=2) + "\n")
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
