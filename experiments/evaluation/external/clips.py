@@ -35,6 +35,8 @@ class ClipEncoder(nn.Module):
 
     def __init__(self, model: Any, preparation: Preparation) -> None:
         super().__init__()
+        # Unused weights would count in memory and in the identity of the encoder.
+        model.predictor = nn.Identity()
         self.model, self.preparation = model, preparation
         self.tubelet: int = model.config.tubelet_size
         self.requires_grad_(False).eval()

@@ -80,18 +80,19 @@ def open_frame_encoder(text: str) -> External:
         kind = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
         return FrameEncoder(model, Preparation(config["input_size"][1:], config["mean"], config["std"], kind))
 
-    encoder = make(pretrained=True) if options.get("pretrained") else fresh(make)
+    is_untrained = not (options.get("pretrained") or "checkpoint" in options)
+    encoder = fresh(lambda: make(bool(options.get("pretrained"))))
     config: Any = encoder.model.pretrained_cfg
     title = architecture = f"timm/{config['architecture']}"
     if "checkpoint" in options:
         path = Path(options["checkpoint"])
         _load(encoder.model, path, name)
         title += f"/{path.stem}"
-    elif options.get("pretrained"):
+    elif options.get("pretrained") and config["tag"]:
         title += f".{config['tag']}"
     _check_map(encoder, text)
     facts = ["timm", timm.__version__, architecture, encoder.preparation.facts]
-    return External(title, architecture, title == architecture, encoder, lambda: fresh(make), facts)
+    return External(title, architecture, is_untrained, encoder, lambda: fresh(make), facts)
 
 
 def _check(name: str, options: Mapping[str, Any]) -> None:
