@@ -77,7 +77,9 @@ def in_rows(rows: Sequence[Sequence[Panel]]) -> Pixels:
         rows: one or more, of as many panels of equal widths; frames as in ``beside``.
     """
     num_frames = max(len(panel.frames) for panels in rows for panel in panels)
-    picture = np.concatenate([_row(panels, num_frames) for panels in rows], axis=1)
+    parts = [_row(panels, num_frames) for panels in rows]
+    gap = _paper(num_frames, _GAP, parts[0].shape[2])
+    picture = np.concatenate([parts[0], *(part for row in parts[1:] for part in (gap, row))], axis=1)
     return np.concatenate([picture, _time_bar(num_frames, picture.shape[2])], axis=1)
 
 
