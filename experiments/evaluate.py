@@ -40,7 +40,7 @@ def robustness(words: Sequence[str]) -> int:
         "order": OrderSensitivity(options),
         "subspaces": SubspaceRobustness(known.profile, options=options),
     }
-    left_out = _words(known.without)
+    left_out = split_words(known.without)
     for name in left_out:
         if name not in further:
             raise unknown_name("analysis", name, further)
@@ -79,7 +79,7 @@ def _evaluate(known: argparse.Namespace, analyses: Sequence[Any]) -> int:
 
     evaluated = evaluate_runs(
         [open_run(Path(run)) for run in known.runs],
-        dict(_benchmark(text) for text in known.benchmark) if known.benchmark else None,
+        dict(parse_benchmark(text) for text in known.benchmark) if known.benchmark else None,
         analyses,
         _plan(known),
         out=Path(known.out) if known.out else None,
@@ -96,23 +96,24 @@ def _plan(known: argparse.Namespace) -> EvaluationPlan:
     from experiments.evaluation.plan import EvaluationPlan
 
     return EvaluationPlan(
-        probes=_words(known.probes),
-        subspaces=_words(known.subspaces),
+        probes=split_words(known.probes),
+        subspaces=split_words(known.subspaces),
         num_train=known.num_train,
         num_val=known.num_val,
         num_test=known.num_test,
     )
 
 
-def _words(text: str) -> tuple[str, ...]:
+def split_words(text: str) -> tuple[str, ...]:
+    """Words between commas."""
     return tuple(word for word in text.split(",") if word)
 
 
-def _benchmark(text: str) -> tuple[str, dict[str, Any]]:
+def parse_benchmark(text: str) -> tuple[str, dict[str, Any]]:
     """``ssv2:version=2,size=224`` as a name and options."""
     name, _, options = text.partition(":")
     pairs: dict[str, Any] = {}
-    for option in _words(options):
+    for option in split_words(options):
         key, equals, value = option.partition("=")
         if not (key and equals):
             raise UserError(f"--benchmark {text!r}: expected NAME or NAME:KEY=VALUE,KEY=VALUE, got {option!r}")

@@ -177,7 +177,7 @@ def evaluate_runs(
     hashes = [run.config_hash for run in runs]
     if repeated := next((run for run in runs if hashes.count(run.config_hash) > 1), None):
         raise UserError(f"{repeated.folder} is given twice, or with a copy of it: name each experiment once")
-    _check_device(device)
+    check_device(device)
     _check_shapes(runs)
     trained_on = load_data(runs[0])
     subjects: list[Subject] = []
@@ -209,7 +209,8 @@ def distinct(subjects: Sequence[Subject]) -> list[Subject]:
     return list(subjects)
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raise ``UserError`` for a device that this machine does not have."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.pictures.overlays import heat_over
-from experiments.pictures.panels import SIDE, Panel, Pixels, clip_panel, fitted, sized, wrapped
+from experiments.pictures.panels import SIDE, Panel, Pixels, at_side, clip_panel, wrapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ def attention_panels(frames: Pixels, answers: Sequence[Answer], side: int = SIDE
         answers: one or more, on one grid.
         side: of a panel, in pixels.
     """
-    shown = sized(frames, fitted(*frames.shape[1:3], side))
+    shown = at_side(frames, side)
     panels = [clip_panel(frames, len(answers[0].attention), side)]
     for answer in answers:
         most = answer.attention.max() / answer.attention.mean()

@@ -82,7 +82,7 @@ def feature_panels(frames: Pixels, rows: Sequence[tuple[str, Pixels, float]], si
         side: of a panel, in pixels.
     """
     num_steps = len(rows[0][1])
-    size = fitted(*frames.shape[1:3], side)
+    size = fitted(frames.shape[1], frames.shape[2], side)
     panels = [Panel("clip", sized(frames, size), ((None, f"{num_steps} time steps"),))]
     for title, colours, explained in rows:
         share = "no variance" if np.isnan(explained) else f"{explained:.0%} of variance"

@@ -38,9 +38,7 @@ def draw_masks(
     return beside(panels if motion is None else [*panels, motion_panel(frames, motion, "masks follow it")])
 
 
-def mask_panels(
-    frames: Pixels, grid: Grid, masks: Sequence[tuple[Indices, Indices]], side: int = SIDE
-) -> list[Panel]:
+def mask_panels(frames: Pixels, grid: Grid, masks: Sequence[tuple[Indices, Indices]], side: int = SIDE) -> list[Panel]:
     """The clip, then each of its masks.
 
     The context is left as it is, targets are blue, and tokens that are neither (cut off to make lengths equal) grey.

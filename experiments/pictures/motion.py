@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.pictures.overlays import heat_over
-from experiments.pictures.panels import SIDE, Panel, Pixels, clip_panel, fitted, sized
+from experiments.pictures.panels import SIDE, Panel, Pixels, at_side, clip_panel
 
 
 def motion_panel(frames: Pixels, motion: NDArray[np.floating], note: str, side: int = SIDE) -> Panel:
@@ -18,7 +18,7 @@ def motion_panel(frames: Pixels, motion: NDArray[np.floating], note: str, side: 
         note: a line about it.
         side: of the panel, in pixels.
     """
-    shown = sized(frames, fitted(*frames.shape[1:3], side))
+    shown = at_side(frames, side)
     return Panel("motion map", heat_over(shown, motion), ((None, note),))
 
 

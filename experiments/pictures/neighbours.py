@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.pictures.panels import Colour, Panel, Pixels, fitted, in_rows, sized, wrapped
+from experiments.pictures.panels import Colour, Panel, Pixels, at_side, in_rows, wrapped
 
 KEPT: Colour = (0, 114, 178)
 OTHER: Colour = (230, 159, 0)
@@ -76,4 +76,4 @@ def _panel(place: int, neighbour: Neighbour, clean: set[int]) -> Panel:
 
 
 def _thumbnail(frames: Pixels) -> Pixels:
-    return sized(frames, fitted(*frames.shape[1:3], THUMBNAIL))
+    return at_side(frames, THUMBNAIL)

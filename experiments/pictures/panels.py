@@ -55,10 +55,15 @@ def sized(frames: Pixels, size: tuple[int, int]) -> Pixels:
     return np.stack([cv2.resize(frame, size[::-1], interpolation=way) for frame in frames])
 
 
+def at_side(frames: Pixels, side: int = SIDE) -> Pixels:
+    """Frames at the size of ``fitted``."""
+    return sized(frames, fitted(frames.shape[1], frames.shape[2], side))
+
+
 def clip_panel(frames: Pixels, num_steps: int, side: int = SIDE) -> Panel:
-    """A clip (F, H_px, W_px, 3) as it is, ``side`` pixels at most, beside what an encoder of T time steps makes of it."""
+    """A clip (F, H_px, W_px, 3) as it is, to stand beside what an encoder of T time steps makes of it."""
     note = f"{len(frames)} frames, {num_steps} time steps"
-    return Panel("clip", sized(frames, fitted(*frames.shape[1:3], side)), ((None, note),))
+    return Panel("clip", at_side(frames, side), ((None, note),))
 
 
 def beside(panels: Sequence[Panel]) -> Pixels:

@@ -22,7 +22,7 @@ def over_time(panels: Sequence[Panel], num_steps: int) -> Pixels:
         panels: one or more, each with as many frames as the first; all are shown as large as that.
         num_steps: T.
     """
-    size = fitted(*panels[0].frames.shape[1:3], STRIP_SIDE)
+    size = fitted(panels[0].frames.shape[1], panels[0].frames.shape[2], STRIP_SIDE)
     steps = np.arange(num_steps)
     if num_steps > MOST_STEPS:
         steps = np.linspace(0, num_steps - 1, MOST_STEPS).round().astype(np.int64)
