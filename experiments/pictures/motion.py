@@ -28,5 +28,5 @@ def motion_panels(frames: Pixels, motion: NDArray[np.floating], side: int = SIDE
     The note says how uneven the motion is: which share of it the tenth of the tokens that move most holds.
     """
     most = np.sort(motion.ravel())[::-1][: max(1, motion.size // 10)]
-    note = f"a tenth holds {most.sum() / motion.sum():.0%}" if motion.sum() > 0 else "nothing moves"
+    note = f"top tenth: {most.sum() / motion.sum():.0%} of motion" if motion.sum() > 0 else "nothing moves"
     return [clip_panel(frames, len(motion), side), motion_panel(frames, motion, note, side)]

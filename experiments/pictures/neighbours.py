@@ -57,7 +57,7 @@ def draw_neighbours(asked: Sequence[Asked]) -> Pixels:
     rows = []
     for number, one in enumerate(asked):
         kept = sum(neighbour.position in clean for neighbour in one.neighbours)
-        note = "asks" if number == 0 else f"keeps {kept} of {len(one.neighbours)}"
+        note = "query" if number == 0 else f"keeps {kept} of {len(one.neighbours)}"
         rows.append(
             [
                 Panel(one.condition, _thumbnail(one.frames), ((None, note),)),

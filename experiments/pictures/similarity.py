@@ -16,8 +16,8 @@ from experiments.report.style import new_figure, styled, to_pixels
 _COLOURS = "cividis"
 _MOST_NUMBERED = 8
 """Time steps up to which the cells carry their numbers."""
-_PANEL = 2.6
-"""Inches."""
+_PANEL, _LINE = 2.3, 0.16
+"""Inches of a matrix and of a line of text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,32 +44,35 @@ def cosine_matrix(features: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.clip(units @ units.T, -1, 1)
 
 
-def draw_similarity(rows: Sequence[Halves], num_frames: int) -> Pixels:
+def draw_similarity(rows: Sequence[Halves], num_frames: int, legend: Sequence[str] = ()) -> Pixels:
     """Time by time similarities, z_app on the left and z_dyn on the right, in one set of colours: (H, W, 3).
 
     Args:
         rows: one or more clips, or encoders of one clip.
         num_frames: F of a clip, of which the axes tell.
+        legend: lines below.
     """
     matrices = [(row, [cosine_matrix(half) for half in (row.app, row.dyn)]) for row in rows]
     lowest = min(float(matrix.min()) for _, pair in matrices for matrix in pair)
     low = min(np.floor(20 * lowest) / 20, 0.95)
     with styled():
-        figure = new_figure(0.55 + (_PANEL + 0.75) * len(rows), 2 * _PANEL + 1.7)
+        height = 0.5 + (_PANEL + 0.35) * len(rows) + _LINE * len(legend)
+        figure = new_figure(height, 2 * _PANEL + 1.9)
         axes = figure.subplots(len(rows), 2, squeeze=False)
         for (row, pair), line in zip(matrices, axes, strict=True):
-            names = ("first half", "second half") if row.is_control else ("z_app", "z_dyn")
+            names = ("first half of levels", "second half") if row.is_control else ("z_app", "z_dyn")
             for axis, name, matrix in zip(line, names, pair, strict=True):
                 image = _draw(axis, matrix, low, num_frames)
                 axis.set_title(f"{name}: mean {_off_diagonal(matrix):.3f}", fontsize=9)
-            note = "\nnot factorized: control" if row.is_control else ""
-            line[0].set_ylabel(f"{row.title}{note}\nframes", fontsize=8)
+            note = "\ncontrol: not factorized" if row.is_control else ""
+            line[0].set_ylabel(f"{row.title}{note}", fontsize=8)
         for axis in axes[-1]:
             axis.set_xlabel("frames", fontsize=8)
         bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
         bar.outline.set_visible(False)  # type: ignore[operator]
         bar.set_label("cosine similarity of time steps", fontsize=8)
         bar.ax.tick_params(labelsize=7)
+        figure.supxlabel("\n".join(legend), x=0.01, ha="left", fontsize=8)
         return to_pixels(figure)
 
 

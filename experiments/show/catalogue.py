@@ -11,7 +11,7 @@ from experiments.evaluation.stored import stored_probes
 from experiments.evaluation.views import WHOLE, named
 from experiments.pictures import feature_panels, mask_panels, motion_panels, principal_colours
 from experiments.pictures.attention import Answer, attention_panels
-from experiments.pictures.neighbours import Asked, Neighbour, draw_neighbours
+from experiments.pictures.neighbours import Asked, draw_neighbours
 from experiments.pictures.sheets import Sheet, stacked
 from experiments.pictures.similarity import Halves, draw_similarity
 from experiments.probes import PROTOCOLS
@@ -87,7 +87,7 @@ def neighbours(sitting: Sitting) -> Sheet:
     for condition, frames in shown.items():
         query = encode(sitting.encoder.subject.encoder, frames).part(whole).mean.cpu()
         found = bank.nearest(query, NUM_NEIGHBOURS)
-        near = tuple(Neighbour(place, bank.frames(place), bank.label(place), cos) for place, cos in found)
+        near = tuple(bank.neighbour(place, cos, sitting.frames) for place, cos in found)
         asked.append(Asked(condition, frames[0].numpy(), near))
     moving = draw_neighbours(asked)
     return Sheet(moving[len(moving) // 2], moving).under([bank.legend])
@@ -98,8 +98,8 @@ def similarity(sittings: Sequence[Sitting]) -> Sheet:
 
     A latent that is not divided is shown by the same division, as its control.
     """
-    drawn = draw_similarity([halves(one) for one in sittings], len(sittings[0].frames))
-    return Sheet(drawn).under([one.legend for one in sittings])
+    legend = [one.legend for one in sittings]
+    return Sheet(draw_similarity([halves(one) for one in sittings], len(sittings[0].frames), legend))
 
 
 def halves(sitting: Sitting) -> Halves:

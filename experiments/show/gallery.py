@@ -19,6 +19,7 @@ from experiments.evaluation.features.cache import DataKey, FeatureCache
 from experiments.evaluation.features.reading import choose_indices
 from experiments.evaluation.features.sources import make_source
 from experiments.evaluation.views import WHOLE, named
+from experiments.pictures.neighbours import Neighbour
 from experiments.show.encoders import LoadedEncoder
 from vjepa.metrics import mean_feature, nearest
 
@@ -55,17 +56,19 @@ class Bank:
         found = nearest(query, self.features, min(most, len(self.features)), mean_feature(self.features))
         return list(zip(found.index[0].tolist(), found.similarity[0].tolist(), strict=True))
 
-    def frames(self, place: int) -> NDArray[np.uint8]:
-        """(F, H_px, W_px, 3) uint8."""
-        read: NDArray[np.uint8] = self.dataset.read(self.index[place][None])[0].numpy()
-        return read
+    def neighbour(self, place: int, similarity: float, asking: NDArray[np.uint8]) -> Neighbour:
+        """A clip of the gallery with its classes in all tasks that apply to it.
 
-    def label(self, place: int) -> str:
-        """Classes of a clip in all tasks that apply to it."""
+        Args:
+            place: in the gallery.
+            similarity: to the clip that asks.
+            asking: (F, H_px, W_px, 3) uint8, that as it is; it may be in the gallery itself.
+        """
+        frames: NDArray[np.uint8] = self.dataset.read(self.index[place][None])[0].numpy()
         labels = self.dataset.labels[self.index[place]].tolist()
-        return ", ".join(
-            task.classes[label] for task, label in zip(self.dataset.tasks, labels, strict=True) if label >= 0
-        )
+        classes = [task.classes[label] for task, label in zip(self.dataset.tasks, labels, strict=True) if label >= 0]
+        label = "the clip itself" if np.array_equal(frames, asking) else ", ".join(classes).replace("_", " ")
+        return Neighbour(place, frames, label, similarity)
 
 
 @dataclass(eq=False)
