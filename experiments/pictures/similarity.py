@@ -37,8 +37,9 @@ class Halves:
 
 
 def cosine_matrix(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Cosines ``x_s . x_t / (|x_s| |x_t|)`` of the rows of (T, C), as (T, T); 0 for a row of zeros."""
+    """Cosines ``x_s . x_t / (|x_s| |x_t|)`` of the rows of (T, C), as (T, T); 0 for a row that has no direction."""
     rows = features.astype(np.float64)
+    rows[~np.isfinite(rows).all(axis=1)] = 0
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     units = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
     return np.clip(units @ units.T, -1, 1)

@@ -11,9 +11,10 @@ from experiments.evaluation.stored import stored_probes
 from experiments.evaluation.views import WHOLE, named
 from experiments.pictures import feature_panels, mask_panels, motion_panels, principal_colours
 from experiments.pictures.attention import Answer, attention_panels
+from experiments.pictures.latent import latent_halves, latent_parts
 from experiments.pictures.neighbours import Asked, draw_neighbours
 from experiments.pictures.sheets import Sheet, stacked
-from experiments.pictures.similarity import Halves, draw_similarity
+from experiments.pictures.similarity import draw_similarity
 from experiments.probes import PROTOCOLS
 from experiments.probes.attentive import AttentiveProbe, AttentiveSettings
 from experiments.show.sitting import Sitting
@@ -29,12 +30,8 @@ ATTENTIVE = tuple(name for name, one in PROTOCOLS.items() if isinstance(one.sett
 
 def pca(sitting: Sitting) -> Sheet:
     """First three principal components of the patch features as red, green and blue, one basis over the whole clip."""
-    layout, tokens = sitting.encoder.model.layout, sitting.encoded.tokens
-    parts = {"features": named(sitting.encoder.subject.views, WHOLE).select(tokens)}
-    if layout.is_factorized:
-        parts["z_app"], parts["z_dyn"] = layout.split(tokens)
     rows = []
-    for title, part in parts.items():
+    for title, part in latent_parts(sitting.encoded.tokens, sitting.encoder.model.layout).items():
         colours = principal_colours(sitting.on_grid(part)[None])
         rows.append((title, colours.pixels[0], colours.explained))
     return Sheet.of_panels(partial(feature_panels, sitting.frames, rows), sitting.grid.time)
@@ -98,19 +95,8 @@ def similarity(sittings: Sequence[Sitting]) -> Sheet:
 
     A latent that is not divided is shown by the same division, as its control.
     """
-    legend = [one.legend for one in sittings]
-    return Sheet(draw_similarity([halves(one) for one in sittings], len(sittings[0].frames), legend))
-
-
-def halves(sitting: Sitting) -> Halves:
-    """Both halves of the latent of the clip."""
-    kind = sitting.encoder.model.layout.kind
-    division = "within_level" if kind == "whole" else kind
-    views = sitting.encoder.subject.views
-    app, dyn = (
-        sitting.encoded.part(named(views, f"{division}.{half}")).time[0].cpu().numpy() for half in ("app", "dyn")
-    )
-    return Halves(sitting.encoder.label, app, dyn, kind == "whole")
+    rows = [latent_halves(one.encoded.tokens[0], one.encoder.model.layout, one.encoder.label) for one in sittings]
+    return Sheet(draw_similarity(rows, len(sittings[0].frames), [one.legend for one in sittings]))
 
 
 EACH: Mapping[str, Callable[[Sitting], Sheet]] = {
