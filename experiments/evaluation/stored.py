@@ -16,25 +16,36 @@ from experiments.evaluation.subjects import Subject
 from experiments.probes import FittedProbe
 
 
+def probe_fitter(data: ClipDataModule, plan: EvaluationPlan, cache_folder: Path, progress: bool = False) -> ProbeFitter:
+    """A fitter of the probes of a plan, which finds those that were fitted before.
+
+    Args:
+        data: prepared; whose clips.
+        plan: which probes, on how many clips.
+        cache_folder: of features and probes.
+        progress: show bars.
+    """
+    splits = {split: data.dataset(split) for split in ("train", "val")}  # type: ignore[arg-type]
+    limits = {"train": plan.num_train, "val": plan.num_val}
+    chosen = {split: choose_indices(clips, limits[split]) for split, clips in splits.items()}
+    return ProbeFitter(data, plan, splits, chosen, cache_folder, cache_folder, ALONE, tqdm.write, progress)
+
+
 def stored_probes(
     subject: Subject, data: ClipDataModule, plans: Sequence[EvaluationPlan], cache_folder: Path
 ) -> tuple[FittedProbe, ...]:
-    """The probes of the first plan that was carried out on a subject, one a task; nothing is fitted.
+    """Probes of a subject that an earlier evaluation has fitted; nothing is fitted here.
 
     Args:
         subject: whose probes.
         data: prepared; whose clips they were fitted on.
-        plans: each of one protocol on the whole representation.
+        plans: of which the first counts that any probe was fitted for.
         cache_folder: of features and probes.
 
     Returns:
-        Probes in the order of the tasks; none where no plan was carried out.
+        Those of the first protocol that has any, in the order of the tasks.
     """
-    splits = {split: data.dataset(split) for split in ("train", "val")}  # type: ignore[arg-type]
     for plan in plans:
-        limits = {"train": plan.num_train, "val": plan.num_val}
-        chosen = {split: choose_indices(clips, limits[split]) for split, clips in splits.items()}
-        fitter = ProbeFitter(data, plan, splits, chosen, cache_folder, cache_folder, ALONE, tqdm.write, progress=False)
-        if found := fitter.stored(subject):
-            return found
+        if found := probe_fitter(data, plan, cache_folder).stored(subject):
+            return tuple(probe for probe in found if probe.protocol == found[0].protocol)
     return ()

@@ -46,7 +46,7 @@ def attention_panels(frames: Pixels, answers: Sequence[Answer], side: int = SIDE
     for answer in answers:
         most = answer.attention.max() / answer.attention.mean()
         said = wrapped(f"says {answer.said}, {answer.probability:.0%}", max(shown.shape[2], 96), 2)
-        lines = (*said, f"val top-1 {answer.accuracy:.0%}", f"peak {most:.1f}x even")
+        lines = (*said, f"val top-1 {answer.accuracy:.0%}", f"peak {most:.1f}x uniform")
         notes = tuple((None, line) for line in lines)
         panels.append(Panel(answer.task, heat_over(shown, answer.attention), notes))
     return panels

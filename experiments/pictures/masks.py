@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from experiments.pictures.motion import motion_panel
 from experiments.pictures.overlays import grey, mixed, steps_of
-from experiments.pictures.panels import SIDE, Colour, Panel, Pixels, beside, clip_panel
+from experiments.pictures.panels import BLUE, GREY, SIDE, Colour, Panel, Pixels, beside, clip_panel
 from vjepa.grid import Grid
 
 Indices = NDArray[np.int64]
 
-TARGET: Colour = (0, 114, 178)
-NEITHER: Colour = (120, 120, 120)
+TARGET, NEITHER = BLUE, GREY
 _EDGE: Colour = (255, 255, 255)
 _COVER = 0.72
 """Share of the colour where a token is covered."""

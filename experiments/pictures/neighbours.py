@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.pictures.panels import Colour, Panel, Pixels, at_side, in_rows, wrapped
+from experiments.pictures.panels import BLUE, YELLOW, Panel, Pixels, at_side, in_rows, wrapped
 
-KEPT: Colour = (0, 114, 178)
-OTHER: Colour = (230, 159, 0)
+KEPT, OTHER = BLUE, YELLOW
 THUMBNAIL = 112
 """Longer side of a clip."""
 

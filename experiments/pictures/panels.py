@@ -22,6 +22,11 @@ SIDE = 160
 INK: Colour = (34, 34, 34)
 PAPER: Colour = (255, 255, 255)
 TRACK: Colour = (217, 217, 217)
+BLUE: Colour = (0, 114, 178)
+YELLOW: Colour = (230, 159, 0)
+GREY: Colour = (120, 120, 120)
+KEY_COLOURS: tuple[Colour, ...] = (PAPER, INK, TRACK, BLUE, YELLOW, GREY)
+"""Colours that mean something, of Okabe and Ito's palette; files keep them exactly."""
 _LINE, _GAP, _BAR, _SWATCH = 16, 10, 3, 9
 
 

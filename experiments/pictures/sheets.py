@@ -12,6 +12,8 @@ from experiments.pictures.panels import PAPER, SIDE, Panel, Pixels, beside, text
 from experiments.pictures.strips import STRIP_SIDE, over_time
 
 _MARGIN, _LINE = 10, 16
+_LEAST = 480
+"""Width for the lines below a small picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +43,17 @@ class Sheet:
         moving = None if self.moving is None else _under(self.moving, legend)
         return Sheet(_under(self.still[None], legend)[0], moving)
 
-    def files(self, name: str) -> dict[str, bytes]:
-        """The bytes of ``name``.png, and of ``name``.gif where it moves."""
-        made = {f"{name}.png": encode_png(self.still)}
-        return made if self.moving is None else made | {f"{name}.gif": encode_gif(self.moving)}
+    def files(self, name: str, num_colours: int | None = None) -> dict[str, bytes]:
+        """The bytes of ``name``.png, and of ``name``.gif where it moves.
+
+        Args:
+            name: of the files.
+            num_colours: of a palette, at most 256, for small files; None: as many as the format takes.
+        """
+        made = {f"{name}.png": encode_png(self.still, num_colours)}
+        if self.moving is not None:
+            made[f"{name}.gif"] = encode_gif(self.moving, num_colours=num_colours or 256)
+        return made
 
 
 def stacked(sheets: Sequence[Sheet]) -> Sheet:
@@ -55,7 +64,9 @@ def stacked(sheets: Sequence[Sheet]) -> Sheet:
 
 def _stack(pictures: Sequence[Pixels]) -> Pixels:
     width = max(picture.shape[2] for picture in pictures)
-    return np.concatenate([_widened(picture, width) for picture in pictures], axis=1)
+    parts = [_widened(picture, width) for picture in pictures]
+    gap = np.full((len(parts[0]), _MARGIN, width, 3), PAPER, np.uint8)
+    return np.concatenate([parts[0], *(part for picture in parts[1:] for part in (gap, picture))], axis=1)
 
 
 def _widened(picture: Pixels, width: int) -> Pixels:
@@ -65,8 +76,9 @@ def _widened(picture: Pixels, width: int) -> Pixels:
 
 
 def _under(picture: Pixels, legend: Sequence[str]) -> Pixels:
+    picture = _widened(picture, max(picture.shape[2], _LEAST))
     width = picture.shape[2] - 2 * _MARGIN
     lines = [part for line in legend for part in wrapped(line, width, 3)]
-    text = text_strip(len(lines) * _LINE + _MARGIN, width, [(None, line) for line in lines])
+    text = text_strip(len(lines) * _LINE, width, [(None, line) for line in lines])
     text = np.pad(text, ((4, 0), (_MARGIN, _MARGIN), (0, 0)), constant_values=PAPER[0])
     return np.concatenate([picture, np.broadcast_to(text, (len(picture), *text.shape))], axis=1)

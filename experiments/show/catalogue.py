@@ -56,7 +56,7 @@ def attention(sitting: Sitting) -> Sheet:
     """Where the attentive probe of each task looks, mean over its heads, with what it says of the clip."""
     encoder, data = sitting.encoder, sitting.gallery.data(sitting.encoder)
     limits = [sitting.limits] if sitting.limits else [encoder.tested_limits, (None, None)]
-    plans = [EvaluationPlan((name,), num_train=n, num_val=m) for n, m in dict.fromkeys(limits) for name in ATTENTIVE]
+    plans = [EvaluationPlan(ATTENTIVE, num_train=n, num_val=m) for n, m in dict.fromkeys(limits)]
     found = stored_probes(encoder.subject, data, plans, sitting.cache_folder)
     if not found:
         raise UserError(
@@ -70,8 +70,11 @@ def attention(sitting: Sitting) -> Sheet:
         shares = fitted.logits(seen)[0].softmax(-1)
         best = int(shares.argmax())
         looks = sitting.on_grid(fitted.probe.attention(seen))
-        answers.append(Answer(task.name, task.classes[best], float(shares[best]), fitted.val_top1, looks))
-    return Sheet.of_panels(partial(attention_panels, sitting.frames, answers), sitting.grid.time)
+        answers.append(
+            Answer(task.name, task.classes[best].replace("_", " "), float(shares[best]), fitted.val_top1, looks)
+        )
+    kind = f"probe: {found[0].protocol.name} on {data.name}, mean over heads; each task bright at its own peak"
+    return Sheet.of_panels(partial(attention_panels, sitting.frames, answers), sitting.grid.time).under([kind])
 
 
 def neighbours(sitting: Sitting) -> Sheet:

@@ -14,7 +14,7 @@ from experiments.evaluation.runs import check_device, feature_folder
 from experiments.pictures.sheets import Sheet
 from experiments.pictures.summaries import image_summary
 from experiments.pictures.trajectory import TAGS, draw_trajectory
-from experiments.show.catalogue import draw
+from experiments.show.catalogue import EACH, draw, similarity
 from experiments.show.clip import ShownClip, read_shown
 from experiments.show.encoders import LoadedEncoder, check_shapes, load_encoder
 from experiments.show.gallery import Gallery
@@ -134,6 +134,12 @@ def draw_rank(encoders: Sequence[LoadedEncoder], leave_out: Callable[[str], obje
             leave_out(f"{RANK}: {encoder.path} has no event files of a training with {', '.join(TAGS)}")
     width = max(encoder.model.encoder.preset.width for encoder in encoders)
     return Sheet(draw_trajectory(logged, width)) if logged else None
+
+
+def documented(name: str) -> Callable[..., object]:
+    """The function of a picture, whose docstring says what it shows."""
+    functions: dict[str, Callable[..., object]] = {**EACH, similarity.__name__: similarity, RANK: draw_rank}
+    return functions[name]
 
 
 def log_sheets(encoder: LoadedEncoder, sheets: Mapping[str, Sheet]) -> None:
