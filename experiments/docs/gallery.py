@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 from vjepa.errors import UserError
 from vjepa.storage import atomic_write_bytes
@@ -95,7 +96,8 @@ def _section(exhibit: Exhibit) -> str:
 
     doc = parse(documented(exhibit.name))
     images = "\n\n".join(f"![{exhibit.title}](images/gallery/{exhibit.name}.{ending})" for ending in exhibit.endings)
-    return f"## {exhibit.title}\n\n`--pictures {exhibit.name}`: {doc.summary} {exhibit.reading}\n\n{images}\n"
+    text = fill(f"`--pictures {exhibit.name}`: {doc.summary} {exhibit.reading}", 120, break_on_hyphens=False)
+    return f"## {exhibit.title}\n\n{text}\n\n{images}\n"
 
 
 def draw_gallery(folder: Path) -> None:
@@ -145,12 +147,9 @@ def _short_runs() -> Sequence[Path]:
     for name in TEACHERS:
         files = [BASE, CONFIGS / "study" / "glyphs.yaml", objective_overlay(name)]
         words = [word for file in files for word in ("--config", str(file))]
-        words += [
-            f"--trainer.max_steps={STEPS}",
-            "--trainer.log_every_n_steps=10",
-            "--trainer.enable_progress_bar=false",
-        ]
-        words += ["--trainer.enable_model_summary=false", f"--run.root={cache_root() / 'gallery'}"]
+        words += [f"--trainer.{option}" for option in (f"max_steps={STEPS}", "log_every_n_steps=10", "accelerator=cpu")]
+        words += ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
+        words += [f"--run.root={cache_root() / 'gallery'}"]
         run_lightning("fit", words)
         folders.append(resolve_run(words).folder)
     return folders

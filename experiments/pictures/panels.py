@@ -88,10 +88,8 @@ def in_rows(rows: Sequence[Sequence[Panel]]) -> Pixels:
     """
     num_frames = max(len(panel.frames) for panels in rows for panel in panels)
     parts = [_row(panels, num_frames) for panels in rows]
-    if len(rows) > 1:
-        gap = _paper(num_frames, _GAP, parts[0].shape[2])
-        parts = [part for row in parts for part in (gap, row)]
-    picture = np.concatenate(parts, axis=1)
+    gap = _paper(num_frames, _GAP, parts[0].shape[2])
+    picture = np.concatenate([part for row in parts for part in (gap, row)], axis=1)
     return np.concatenate([picture, _time_bar(num_frames, picture.shape[2])], axis=1)
 
 

@@ -69,10 +69,8 @@ def attention(sitting: Sitting) -> Sheet:
         task = data.tasks[fitted.column]
         shares = fitted.logits(seen)[0].softmax(-1)
         best = int(shares.argmax())
-        looks = sitting.on_grid(fitted.probe.attention(seen))
-        answers.append(
-            Answer(task.name, task.classes[best].replace("_", " "), float(shares[best]), fitted.val_top1, looks)
-        )
+        said, looks = task.classes[best].replace("_", " "), sitting.on_grid(fitted.probe.attention(seen))
+        answers.append(Answer(task.name, said, float(shares[best]), fitted.val_top1, looks))
     kind = f"probe: {found[0].protocol.name} on {data.name}, mean over heads; each task bright at its own peak"
     return Sheet.of_panels(partial(attention_panels, sitting.frames, answers), sitting.grid.time).under([kind])
 

@@ -119,8 +119,8 @@ def test_event_files_hold_animations_and_pictures(drawn: tuple[Run, list[bool]])
             assert (image.format, getattr(image, "n_frames", 1)) == (("GIF", 8) if moves else ("PNG", 1))
         # The clip, two masks and the motion map; 32 pixels become 160, and 96 in the smaller panels.
         expected = {
-            "masks": (10 + 4 * 170, 237),
-            "motion": (10 + 2 * 170, 205),
+            "masks": (10 + 4 * 170, 247),
+            "motion": (10 + 2 * 170, 215),
             "features": (124 + 4 * 102, 6 + 4 * 102),
         }
         assert sizes == {expected[kind] for kind in KINDS if kind in tag} or tag == "pictures/similarity"

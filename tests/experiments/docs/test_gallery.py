@@ -1,0 +1,45 @@
+"""docs/gallery.md is what the code says, and its pictures are there and small."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.docs import main
+from experiments.docs.gallery import EXHIBITS, gallery_page
+from experiments.show import PICTURES
+from vjepa.errors import UserError
+
+PAGE = Path(__file__).parents[3] / "docs" / "gallery.md"
+IMAGES = [PAGE.parent / "images" / "gallery" / f"{one.name}.{ending}" for one in EXHIBITS for ending in one.endings]
+
+
+def test_the_page_is_what_the_code_says() -> None:
+    assert gallery_page(PAGE.read_text()) == PAGE.read_text(), "run: vjepa docs gallery --write"
+    assert main(["gallery", "--check"]) == 0
+
+
+def test_every_picture_of_the_command_has_a_section_and_an_image() -> None:
+    assert {one.name for one in EXHIBITS} == set(PICTURES)
+    linked = re.findall(r"\]\(images/gallery/([\w.]+)\)", PAGE.read_text())
+    assert linked == [path.name for path in IMAGES]
+    assert {path.name for path in IMAGES[0].parent.iterdir()} == set(linked)
+
+
+def test_images_are_small_and_show_something() -> None:
+    assert sum(path.stat().st_size for path in IMAGES) < 1_500_000
+    for path in IMAGES:
+        assert path.stat().st_size < 300_000, path.name
+        with Image.open(path) as image:
+            assert getattr(image, "n_frames", 1) == (8 if path.suffix == ".gif" else 1)
+            assert 400 <= image.width <= 1600 and 200 <= image.height <= 1700
+            assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+
+
+def test_missing_marks_are_named() -> None:
+    with pytest.raises(UserError, match="begin pictures"):
+        gallery_page("# Gallery\n")
