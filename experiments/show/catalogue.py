@@ -54,6 +54,17 @@ def motion(sitting: Sitting) -> Sheet:
 
 def attention(sitting: Sitting) -> Sheet:
     """Where the attentive probe of each task looks, mean over its heads, with what it says of the clip."""
+    kind, said = answers(sitting)
+    legend = f"probe: {kind}, mean over heads; each task bright at its own peak"
+    return Sheet.of_panels(partial(attention_panels, sitting.frames, said), sitting.grid.time).under([legend])
+
+
+def answers(sitting: Sitting) -> tuple[str, list[Answer]]:
+    """What the stored attentive probes of an encoder are, and what they say of the clip.
+
+    Raises:
+        UserError: none was fitted, or the data of the encoder are not here.
+    """
     encoder, data = sitting.encoder, sitting.gallery.data(sitting.encoder)
     limits = [sitting.limits] if sitting.limits else [encoder.tested_limits, (None, None)]
     plans = [EvaluationPlan(ATTENTIVE, num_train=n, num_val=m) for n, m in dict.fromkeys(limits)]
@@ -63,16 +74,15 @@ def attention(sitting: Sitting) -> Sheet:
             f"no attentive probe of {encoder.label} on {data.name} is stored: fit it with vjepa probe RUN --probes "
             "attentive, and repeat --num-train, --num-val and --cache where you gave them"
         )
-    seen, answers = sitting.encoded.part(named(encoder.subject.views, WHOLE)), []
+    seen, made = sitting.encoded.part(named(encoder.subject.views, WHOLE)), []
     for fitted in found:
         assert isinstance(fitted.probe, AttentiveProbe)
         task = data.tasks[fitted.column]
         shares = fitted.logits(seen)[0].softmax(-1)
         best = int(shares.argmax())
         said, looks = task.classes[best].replace("_", " "), sitting.on_grid(fitted.probe.attention(seen))
-        answers.append(Answer(task.name, said, float(shares[best]), fitted.val_top1, looks))
-    kind = f"probe: {found[0].protocol.name} on {data.name}, mean over heads; each task bright at its own peak"
-    return Sheet.of_panels(partial(attention_panels, sitting.frames, answers), sitting.grid.time).under([kind])
+        made.append(Answer(task.name, said, float(shares[best]), fitted.val_top1, looks))
+    return f"{found[0].protocol.name} on {data.name}", made
 
 
 def neighbours(sitting: Sitting) -> Sheet:

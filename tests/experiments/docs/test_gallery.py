@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -37,7 +36,7 @@ def test_images_are_small_and_show_something() -> None:
         with Image.open(path) as image:
             assert getattr(image, "n_frames", 1) == (8 if path.suffix == ".gif" else 1)
             assert 400 <= image.width <= 1600 and 200 <= image.height <= 1700
-            assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+            assert len(image.convert("RGB").getcolors(1 << 20) or []) > 20
 
 
 def test_missing_marks_are_named() -> None:

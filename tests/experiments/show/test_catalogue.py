@@ -9,7 +9,6 @@ import torch
 from experiments.evaluation.encoded import encode
 from experiments.evaluation.runs import feature_folder
 from experiments.evaluation.views import WHOLE, named
-from experiments.pictures import attention as attention_pictures
 from experiments.pictures.latent import latent_halves
 from experiments.probes.attentive import AttentiveProbe
 from experiments.shipped import FOLDER
@@ -43,22 +42,16 @@ def test_the_legend_says_run_weights_step_and_clip(sitting: Sitting) -> None:
     assert "init weights \u00b7 step 0" in load_encoder(sitting.encoder.path, "init").legend
 
 
-def test_attention_and_answer_are_those_of_the_stored_probe(sitting: Sitting, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[attention_pictures.Answer] = []
-    real = attention_pictures.attention_panels
-    monkeypatch.setattr(
-        catalogue,
-        "attention_panels",
-        lambda frames, answers, side: drawn.extend(answers) or real(frames, answers, side),
-    )
-    catalogue.attention(sitting)
-    assert {answer.task for answer in drawn} == {"appearance", "motion", "order"}
+def test_attention_and_answer_are_those_of_the_stored_probe(sitting: Sitting) -> None:
+    kind, drawn = catalogue.answers(sitting)
+    assert kind == "attentive_quick on glyphs"
+    assert [answer.task for answer in drawn] == ["appearance", "motion", "order"]
     plans = [catalogue.EvaluationPlan(("attentive_quick",), num_train=24, num_val=16)]
     data = sitting.gallery.data(sitting.encoder)
     found = catalogue.stored_probes(sitting.encoder.subject, data, plans, sitting.cache_folder)
     seen = encode(sitting.encoder.subject.encoder, sitting.clip.frames)
     seen = seen.part(named(sitting.encoder.subject.views, WHOLE))
-    for fitted, answer in zip(found, drawn[:3], strict=True):
+    for fitted, answer in zip(found, drawn, strict=True):
         shares = fitted.logits(seen).softmax(-1)[0]
         assert answer.probability == pytest.approx(float(shares.max()))
         assert isinstance(fitted.probe, AttentiveProbe)
