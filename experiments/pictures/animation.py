@@ -11,6 +11,7 @@ from experiments.pictures.panels import KEY_COLOURS, Pixels
 
 _MOST = 256
 """Colours of a palette."""
+_NEAR = 8
 
 
 def encode_gif(frames: Pixels, seconds: float = 0.25, num_colours: int = _MOST) -> bytes:
@@ -46,9 +47,13 @@ def encode_png(picture: Pixels, num_colours: int | None = None) -> bytes:
 def _palette(picture: Pixels, num_colours: int) -> Image.Image:
     """Colours of a picture, those of legends among them: they cover so little that they would be averaged away."""
     free = num_colours - len(KEY_COLOURS)
-    colours = (Image.fromarray(picture).quantize(free, dither=Image.Dither.NONE).getpalette() or [])[: 3 * free]
+    key = np.array(KEY_COLOURS)
+    found = Image.fromarray(picture).quantize(free, dither=Image.Dither.NONE).getpalette() or []
+    colours = np.array(found[: 3 * free]).reshape(-1, 3)
+    # The look-up is not exact: a near double would stand in for the colour itself.
+    is_near = (np.abs(colours[:, None] - key).max(axis=-1) < _NEAR).any(axis=1)
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*(value for colour in KEY_COLOURS for value in colour), *colours])
+    palette.putpalette(np.concatenate([key, colours[~is_near]]).ravel().tolist())
     return palette
 
 

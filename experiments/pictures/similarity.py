@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ _MOST_NUMBERED = 8
 """Time steps up to which the cells carry their numbers."""
 _PANEL, _LINE = 2.3, 0.16
 """Inches of a matrix and of a line of text."""
+_POINTS, _DIGIT = 72, 0.7
+"""Points of an inch, and the room of a digit in sizes of its font."""
+_LEAST = 1e-3
+"""Smallest range of the colours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,22 @@ class Halves:
     app: NDArray[np.floating]
     dyn: NDArray[np.floating]
     is_control: bool
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From which similarity to 1 the colours go, and how many decimals tell values apart."""
+
+    low: float
+    decimals: int
+
+    @classmethod
+    def of(cls, lowest: float) -> Scale:
+        """A round range that holds the lowest similarity: 0.83 gives 0.8, 0.994 gives 0.994."""
+        spread = max(1 - lowest, _LEAST)
+        power = math.floor(math.log10(spread))
+        low = 1 - math.ceil(round(spread / 10**power, 6)) * 10**power
+        return cls(low, max(2, 1 - power))
 
 
 def cosine_matrix(features: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -54,8 +75,7 @@ def draw_similarity(rows: Sequence[Halves], num_frames: int, legend: Sequence[st
         legend: lines below.
     """
     matrices = [(row, [cosine_matrix(half) for half in (row.app, row.dyn)]) for row in rows]
-    lowest = min(float(matrix.min()) for _, pair in matrices for matrix in pair)
-    low = min(np.floor(20 * lowest) / 20, 0.95)
+    scale = Scale.of(min(float(matrix.min()) for _, pair in matrices for matrix in pair))
     with styled():
         height = 0.5 + (_PANEL + 0.35) * len(rows) + _LINE * len(legend)
         figure = new_figure(height, 2 * _PANEL + 1.9)
@@ -63,7 +83,7 @@ def draw_similarity(rows: Sequence[Halves], num_frames: int, legend: Sequence[st
         for (row, pair), line in zip(matrices, axes, strict=True):
             names = ("first half of levels", "second half") if row.is_control else ("z_app", "z_dyn")
             for axis, name, matrix in zip(line, names, pair, strict=True):
-                image = _draw(axis, matrix, low, num_frames)
+                image = _draw(axis, matrix, scale, num_frames)
                 axis.set_title(f"{name}: mean {_off_diagonal(matrix):.3f}", fontsize=9)
             note = "\ncontrol: not factorized" if row.is_control else ""
             line[0].set_ylabel(f"{row.title}{note}", fontsize=8)
@@ -77,9 +97,9 @@ def draw_similarity(rows: Sequence[Halves], num_frames: int, legend: Sequence[st
         return to_pixels(figure)
 
 
-def _draw(axis: Axes, matrix: NDArray[np.float64], low: float, num_frames: int) -> AxesImage:
+def _draw(axis: Axes, matrix: NDArray[np.float64], scale: Scale, num_frames: int) -> AxesImage:
     num_steps = len(matrix)
-    image = axis.imshow(matrix, cmap=_COLOURS, vmin=low, vmax=1)
+    image = axis.imshow(matrix, cmap=_COLOURS, vmin=scale.low, vmax=1)
     every = max(1, num_steps // 4)
     labels = [_span(step, num_steps, num_frames) for step in range(0, num_steps, every)]
     axis.set_xticks(range(0, num_steps, every), labels, fontsize=7)
@@ -88,9 +108,12 @@ def _draw(axis: Axes, matrix: NDArray[np.float64], low: float, num_frames: int) 
     axis.tick_params(length=2)
     axis.spines[:].set_visible(False)
     if num_steps <= _MOST_NUMBERED:
+        room = _POINTS * _PANEL / num_steps
+        size = min(7.0, room / (_DIGIT * (scale.decimals + 2)))
         for (row, column), value in np.ndenumerate(matrix):
-            ink = "black" if (value - low) / (1 - low) > 0.5 else "white"
-            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=ink)
+            ink = "black" if (value - scale.low) / (1 - scale.low) > 0.5 else "white"
+            text = f"{value:.{scale.decimals}f}"
+            axis.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
     return image
 
 

@@ -38,7 +38,7 @@ def draw_trajectory(runs: Sequence[tuple[str, Mapping[str, Scalars]]], most: int
             axis.set_title(title, fontsize=9)
             axis.set_xlabel("optimizer step", fontsize=8)
             axis.tick_params(labelsize=8)
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.06 * axis.get_ylim()[1])
         for axis in axes[:2]:
             axis.text(0.99, 0.02, f"at most {most}", transform=axis.transAxes, ha="right", fontsize=7, color="#595959")
         handles = {line.get_label(): line for axis in axes for line in axis.get_lines()}

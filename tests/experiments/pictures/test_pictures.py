@@ -14,7 +14,7 @@ from experiments.pictures.attention import Answer, attention_panels
 from experiments.pictures.neighbours import KEPT, OTHER, Asked, Neighbour, draw_neighbours
 from experiments.pictures.panels import PAPER, text_width, wrapped
 from experiments.pictures.sheets import Sheet, stacked
-from experiments.pictures.similarity import Halves, cosine_matrix, draw_similarity
+from experiments.pictures.similarity import Halves, Scale, cosine_matrix, draw_similarity
 from experiments.pictures.strips import MOST_STEPS
 from experiments.pictures.trajectory import TARGET_RANK, TARGET_VARIANCE, draw_trajectory
 from experiments.report.scalars import Scalars
@@ -54,6 +54,14 @@ def test_similarity_is_the_cosine_and_zero_where_there_is_no_direction() -> None
     np.testing.assert_allclose(cosine_matrix(features), expected, atol=1e-12)
     features[1, 0] = np.nan
     assert np.isfinite(cosine_matrix(features)).all()
+
+
+@pytest.mark.parametrize(
+    ("lowest", "low", "decimals"),
+    [(0.83, 0.8, 2), (0.5, 0.5, 2), (-0.2, -1.0, 2), (0.97, 0.97, 3), (0.9945, 0.994, 4), (1.0, 0.999, 4)],
+)
+def test_colours_span_a_round_range(lowest: float, low: float, decimals: int) -> None:
+    assert Scale.of(lowest) == Scale(pytest.approx(low), decimals)
 
 
 def test_similar_steps_are_bright_and_all_rows_have_one_scale() -> None:
@@ -153,9 +161,10 @@ def test_sheets_carry_a_legend_and_stand_below_one_another() -> None:
 
 def test_small_files_keep_the_colours_that_mean_something() -> None:
     picture = np.random.default_rng(5).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    picture[:9, :9], picture[:9, 20:29] = KEPT, OTHER
+    picture[:9, :9], picture[:9, 20:29], picture[100:] = KEPT, OTHER, PAPER
+    picture[100:, 50:60] = 253
     data = encode_png(picture, 32)
     assert len(data) < 0.5 * len(encode_png(picture))
     kept = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
-    assert (kept[:9, :9] == KEPT).all() and (kept[:9, 20:29] == OTHER).all()
+    assert (kept[:9, :9] == KEPT).all() and (kept[:9, 20:29] == OTHER).all() and (kept[100:] == PAPER).all()
     assert len(np.unique(kept.reshape(-1, 3), axis=0)) <= 32
