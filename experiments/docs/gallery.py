@@ -114,7 +114,8 @@ def draw_gallery(folder: Path) -> None:
     from experiments.show.clip import read_shown
     from experiments.show.encoders import load_encoder
     from experiments.show.gallery import Gallery
-    from experiments.show.write import RANK, ShowOptions, draw_all
+    from experiments.show.sitting import Sitting
+    from experiments.show.write import draw_clip, draw_rank
 
     glyphs = GlyphsDataModule()
     glyphs.prepare_data()
@@ -123,13 +124,12 @@ def draw_gallery(folder: Path) -> None:
     for encoder in encoders:
         fitter.fit(encoder.subject, complete=False)
     path = glyphs.store.path("test", CLIP)
-    clips = {"clip": read_shown(path, **encoders[0].clip_shape)}
-    names = [exhibit.name for exhibit in EXHIBITS if exhibit.name != RANK]
-    sheets, _ = draw_all(encoders, clips, names, Gallery(), ShowOptions(limits=(NUM_TRAIN, NUM_VAL)))
-    rank, _ = draw_all([load_encoder(run) for run in _short_runs()], {}, [RANK], Gallery(), ShowOptions())
+    clip, gallery, limits = read_shown(path, **encoders[0].clip_shape), Gallery(), (NUM_TRAIN, NUM_VAL)
+    sittings = [Sitting(encoder, clip, gallery, limits, feature_folder()) for encoder in encoders]
+    sheets = draw_clip(sittings, [exhibit.name for exhibit in EXHIBITS], print)
+    sheets |= draw_rank([load_encoder(run) for run in _short_runs()], print)
     for exhibit in EXHIBITS:
-        sheet = rank[RANK] if exhibit.name == RANK else sheets[f"clip/{exhibit.name}"]
-        files = sheet.files(exhibit.name, NUM_COLOURS)
+        files = sheets[exhibit.name].files(exhibit.name, NUM_COLOURS)
         for name in (f"{exhibit.name}.{ending}" for ending in exhibit.endings):
             atomic_write_bytes(folder / name, files[name])
             print(f"{folder / name}: {len(files[name]) / 1000:.0f} kB")

@@ -65,7 +65,9 @@ def sorted_words(words: Sequence[str]) -> tuple[list[Path], list[Path]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("vjepa show", description="Pictures of encoders before clips, as PNG and GIF.")
+    parser = argparse.ArgumentParser(
+        "vjepa show", description="Pictures of encoders before clips, as PNG and GIF; docs/gallery.md shows them."
+    )
     parser.add_argument(
         "words", nargs="+", metavar="RUN|CLIP",
         help="folders of finished runs, or files of vjepa export; then video or image files",

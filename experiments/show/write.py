@@ -1,4 +1,4 @@
-"""Draw everything that was asked for, then write it: nothing is left behind where an input is wrong."""
+"""Look at all inputs, then draw and write clip by clip: nothing is left behind where an input is wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from experiments.pictures.sheets import Sheet
 from experiments.pictures.summaries import image_summary
 from experiments.pictures.trajectory import TAGS, draw_trajectory
 from experiments.show.catalogue import EACH, draw, similarity
-from experiments.show.clip import ShownClip, read_shown
+from experiments.show.clip import read_shown
 from experiments.show.encoders import LoadedEncoder, check_shapes, load_encoder
 from experiments.show.gallery import Gallery
 from experiments.show.sitting import Sitting
@@ -71,51 +71,57 @@ def show(runs: Sequence[Path], clips: Sequence[Path], out: Path, names: Sequence
     gallery = Gallery(options.benchmark, options.num_gallery)
     if options.benchmark is not None:
         gallery.data(encoders[0])
-    shown = {name: read_shown(path, **encoders[0].clip_shape) for name, path in folders_of(clips).items()}
-    sheets, left_out = draw_all(encoders, shown, names, gallery, options)
+    shape = encoders[0].clip_shape
+    for path in clips:
+        read_shown(path, **shape)
+    left_out: dict[str, None] = {}
+    written: list[Path] = []
+    for folder, path in folders_of(clips).items():
+        clip, cache = read_shown(path, **shape), feature_folder(options.cache)
+        sittings = [Sitting(encoder, clip, gallery, options.limits, cache) for encoder in encoders]
+        sheets = draw_clip(sittings, names, left_out.setdefault)
+        written += _write(out / folder, sheets)
+        if options.tensorboard:
+            for sitting in sittings:
+                own = sheets if len(sittings) == 1 else draw_clip([sitting], names, left_out.setdefault)
+                log_sheets(sitting.encoder, f"show/{folder}", own)
+    if RANK in names:
+        written += _write(out, draw_rank(encoders, left_out.setdefault))
+        if options.tensorboard:
+            for encoder in encoders:
+                log_sheets(encoder, "show", draw_rank([encoder], left_out.setdefault))
     for reason in left_out:
         print(f"left out: {reason}")
-    if not sheets:
+    if not written:
         raise UserError("nothing could be drawn, for the reasons above")
-    for name, sheet in sheets.items():
-        for file, data in sheet.files(name).items():
-            atomic_write_bytes(out / file, data)
-            print(out / file)
-    if options.tensorboard:
-        for encoder in encoders:
-            log_sheets(encoder, draw_all([encoder], shown, names, gallery, options)[0])
 
 
-def draw_all(
-    encoders: Sequence[LoadedEncoder],
-    clips: Mapping[str, ShownClip],
-    names: Sequence[str],
-    gallery: Gallery,
-    options: ShowOptions,
-) -> tuple[dict[str, Sheet], list[str]]:
-    """Pictures by file name without its ending, and a reason for each that cannot be drawn.
+def draw_clip(
+    sittings: Sequence[Sitting], names: Sequence[str], leave_out: Callable[[str], object]
+) -> dict[str, Sheet]:
+    """Pictures of encoders before one clip, by name; those that cannot be drawn are missing.
 
     Args:
-        encoders: one or more.
-        clips: by the name of their folder.
-        names: of pictures.
-        gallery: of neighbours and stored probes.
-        options: the rest.
+        sittings: one or more.
+        names: of pictures; ``rank``, which needs no clip, is passed over.
+        leave_out: called with the reason for each that cannot be drawn.
     """
-    left_out: dict[str, None] = {}
-    sheets: dict[str, Sheet | None] = {}
-    cache = feature_folder(options.cache)
-    for folder, clip in clips.items():
-        sittings = [Sitting(encoder, clip, gallery, options.limits, cache) for encoder in encoders]
-        for name in names:
-            if name != RANK:
-                sheets[f"{folder}/{name}"] = draw(name, sittings, left_out.setdefault)
-    if RANK in names:
-        sheets[RANK] = draw_rank(encoders, left_out.setdefault)
-    return {name: sheet for name, sheet in sheets.items() if sheet is not None}, list(left_out)
+    drawn = {name: draw(name, sittings, leave_out) for name in names if name != RANK}
+    return {name: sheet for name, sheet in drawn.items() if sheet is not None}
 
 
-def draw_rank(encoders: Sequence[LoadedEncoder], leave_out: Callable[[str], object]) -> Sheet | None:
+def _write(folder: Path, sheets: Mapping[str, Sheet]) -> list[Path]:
+    """Write pictures and name their files."""
+    written = []
+    for name, sheet in sheets.items():
+        for file, data in sheet.files(name).items():
+            atomic_write_bytes(folder / file, data)
+            written.append(folder / file)
+            print(folder / file)
+    return written
+
+
+def draw_rank(encoders: Sequence[LoadedEncoder], leave_out: Callable[[str], object]) -> dict[str, Sheet]:
     """Effective rank and variance over the steps of training, from the event files of the runs.
 
     Args:
@@ -123,7 +129,7 @@ def draw_rank(encoders: Sequence[LoadedEncoder], leave_out: Callable[[str], obje
         leave_out: called with the reason for each that logged nothing.
 
     Returns:
-        None where none did.
+        The picture by its name; nothing where none did.
     """
     logged = []
     for encoder in encoders:
@@ -133,7 +139,7 @@ def draw_rank(encoders: Sequence[LoadedEncoder], leave_out: Callable[[str], obje
         else:
             leave_out(f"{RANK}: {encoder.path} has no event files of a training with {', '.join(TAGS)}")
     width = max(encoder.model.encoder.preset.width for encoder in encoders)
-    return Sheet(draw_trajectory(logged, width)) if logged else None
+    return {RANK: Sheet(draw_trajectory(logged, width))} if logged else {}
 
 
 def documented(name: str) -> Callable[..., object]:
@@ -142,15 +148,15 @@ def documented(name: str) -> Callable[..., object]:
     return functions[name]
 
 
-def log_sheets(encoder: LoadedEncoder, sheets: Mapping[str, Sheet]) -> None:
-    """Write pictures into the folder of a run, as ``show/CLIP/PICTURE`` of TensorBoard; what moves is played."""
+def log_sheets(encoder: LoadedEncoder, tag: str, sheets: Mapping[str, Sheet]) -> None:
+    """Write pictures into the folder of a run, as ``TAG/PICTURE`` of TensorBoard; what moves is played."""
     assert encoder.run is not None
     step = encoder.subject.stamp.step
     with SummaryWriter(str(encoder.run.folder)) as writer:
         for name, sheet in sheets.items():
             data = list(sheet.files(name).values())[-1]
             size = (sheet.still if sheet.moving is None else sheet.moving[0]).shape[:2]
-            writer.file_writer.add_summary(image_summary(f"show/{name}", data, *size), step)
+            writer.file_writer.add_summary(image_summary(f"{tag}/{name}", data, *size), step)
 
 
 def folders_of(clips: Sequence[Path]) -> dict[str, Path]:

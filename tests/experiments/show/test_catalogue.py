@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -14,10 +17,12 @@ from experiments.probes.attentive import AttentiveProbe
 from experiments.shipped import FOLDER
 from experiments.show import catalogue
 from experiments.show.clip import read_shown
-from experiments.show.encoders import LoadedEncoder, load_encoder
+from experiments.show.encoders import LoadedEncoder, check_shapes, load_encoder
 from experiments.show.gallery import Bank, Gallery
 from experiments.show.sitting import Sitting
+from experiments.show.write import draw_clip
 from tests.experiments.show.conftest import Stage
+from vjepa.errors import UserError
 
 
 @pytest.fixture
@@ -88,6 +93,25 @@ def test_features_of_the_gallery_are_mean_features(sitting: Sitting) -> None:
     whole = named(sitting.encoder.subject.views, WHOLE)
     expected = encode(sitting.encoder.subject.encoder, bank.dataset.read(bank.index)).part(whole).mean
     torch.testing.assert_close(bank.features, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_data_that_are_not_here_leave_only_their_pictures_out(
+    sitting: Sitting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    subject = replace(sitting.encoder.subject, stamp=replace(sitting.encoder.subject.stamp, data="ucf101"))
+    elsewhere = replace(sitting, encoder=replace(sitting.encoder, subject=subject, run=None))
+    reasons: list[str] = []
+    sheets = draw_clip([elsewhere], ("neighbours", "attention", "motion"), reasons.append)
+    assert set(sheets) == {"motion"} and [reason.partition(":")[0] for reason in reasons] == ["neighbours", "attention"]
+    assert all(str(tmp_path) in reason for reason in reasons)
+
+
+def test_encoders_of_other_clips_are_shown_apart(encoder: LoadedEncoder) -> None:
+    check_shapes([encoder, encoder])
+    other = replace(encoder, clip_shape={"num_frames": 16, "size": 224})
+    with pytest.raises(UserError, match=r"16 frames of 224 px.*8 frames of 32 px: show them apart"):
+        check_shapes([encoder, other])
 
 
 def test_corruptions_change_the_clip_and_are_the_same_each_time(sitting: Sitting) -> None:
