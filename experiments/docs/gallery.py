@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -13,6 +13,8 @@ from vjepa.storage import atomic_write_bytes
 
 CLIP = 2
 """Number of the test clip of moving glyphs."""
+SIZES: Mapping[str, int] = {}
+"""Clips of its splits, where they are not those of the benchmark."""
 PROBE, NUM_TRAIN, NUM_VAL = "attentive_quick", 2048, 512
 STEPS = 400
 """Of the two runs whose rank is shown."""
@@ -117,14 +119,18 @@ def draw_gallery(folder: Path) -> None:
     from experiments.show.sitting import Sitting
     from experiments.show.write import draw_clip, draw_rank
 
-    glyphs = GlyphsDataModule()
+    glyphs = GlyphsDataModule(**SIZES)  # type: ignore[arg-type]
     glyphs.prepare_data()
     encoders = [load_encoder(FOLDER / f"{name}.safetensors") for name in TEACHERS]
     fitter = probe_fitter(glyphs, EvaluationPlan((PROBE,), num_train=NUM_TRAIN, num_val=NUM_VAL), feature_folder())
     for encoder in encoders:
         fitter.fit(encoder.subject, complete=False)
     path = glyphs.store.path("test", CLIP)
-    clip, gallery, limits = read_shown(path, **encoders[0].clip_shape), Gallery(), (NUM_TRAIN, NUM_VAL)
+    clip, gallery, limits = (
+        read_shown(path, **encoders[0].clip_shape),
+        Gallery((glyphs.name, SIZES)),
+        (NUM_TRAIN, NUM_VAL),
+    )
     sittings = [Sitting(encoder, clip, gallery, limits, feature_folder()) for encoder in encoders]
     sheets = draw_clip(sittings, [exhibit.name for exhibit in EXHIBITS], print)
     sheets |= draw_rank([load_encoder(run) for run in _short_runs()], print)
@@ -149,6 +155,7 @@ def _short_runs() -> Sequence[Path]:
         words = [word for file in files for word in ("--config", str(file))]
         words += [f"--trainer.{option}" for option in (f"max_steps={STEPS}", "log_every_n_steps=10", "accelerator=cpu")]
         words += ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
+        words += [f"--data.init_args.{option}={value}" for option, value in SIZES.items()]
         words += [f"--run.root={cache_root() / 'gallery'}"]
         run_lightning("fit", words)
         folders.append(resolve_run(words).folder)

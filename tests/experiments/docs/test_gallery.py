@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from experiments.docs import main
-from experiments.docs.gallery import EXHIBITS, gallery_page
+from experiments.docs.gallery import EXHIBITS, draw_gallery, gallery_page
 from experiments.show import PICTURES
 from vjepa.errors import UserError
 
@@ -42,3 +43,20 @@ def test_images_are_small_and_show_something() -> None:
 def test_missing_marks_are_named() -> None:
     with pytest.raises(UserError, match="begin pictures"):
         gallery_page("# Gallery\n")
+
+
+@pytest.mark.slow
+def test_the_command_draws_every_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VJEPA_CACHE", str(tmp_path / "cache"))
+    sizes = {"train_clips": 64, "val_clips": 32, "test_clips": 16}
+    for name, value in (("STEPS", 20), ("NUM_TRAIN", 64), ("NUM_VAL", 32), ("SIZES", sizes)):
+        monkeypatch.setattr(f"experiments.docs.gallery.{name}", value)
+    draw_gallery(tmp_path / "images")
+    made = sorted((tmp_path / "images").iterdir())
+    assert [path.name for path in made] == sorted(path.name for path in IMAGES)
+    # What depends on neither probes nor training is drawn as it is in docs.
+    for name in ("masks.gif", "motion.gif"):
+        one, other = (
+            np.asarray(Image.open(folder / name).convert("RGB")) for folder in (made[0].parent, IMAGES[0].parent)
+        )
+        assert one.shape == other.shape and np.abs(one.astype(int) - other).mean() < 3
