@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from lightning.pytorch import Trainer
 
+from data_modules import GlyphsDataModule
 from experiments.in_python import evaluate_model, from_yaml
 from experiments.overlays import BASE, CONFIGS
+from tests.vjepa.runs import QUIET
 from vjepa import FactorizedVideoJEPA, objectives
+from vjepa.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "python.md").read_text()
@@ -86,3 +90,10 @@ def test_a_model_that_was_not_trained_is_evaluated_and_left_as_it_was(
     assert len(report.predictions) == 3 and "log_probs" not in repr(report)
     again = evaluate_model(model, data, ["knn"], controls=False, out=tmp_path / "out", num_test=12)
     assert not again.predictions and [row.value for row in again.rows] == [row.value for row in report.rows]
+
+
+def test_a_trainer_without_a_length_is_told_so(tmp_path: Path) -> None:
+    data = GlyphsDataModule(train_clips=24, val_clips=24, test_clips=24, root=str(tmp_path))
+    model = FactorizedVideoJEPA(preset="tiny", patch_size=8)
+    with pytest.raises(UserError, match="max_steps -1: expected a number of optimizer steps"):
+        Trainer(**QUIET).fit(model, data)
