@@ -106,7 +106,7 @@ RUN: dict[str, Callable[[Workplace, list[str]], list[str]]] = {
     r"prepare (glyphs|kathabench)": prepare,
 }
 """By a pattern of the words after vjepa: how a command is made small."""
-SLOW = ("fit", "probe", "prepare", "bench")
+SLOW = ("fit", "probe", "prepare", "bench", "export")
 
 
 def small(command: Command) -> Callable[[Workplace, list[str]], list[str]] | None:
