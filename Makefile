@@ -16,12 +16,12 @@ ABLATION = --out '$(STUDY)' $(if $(VARIANTS),--variants '$(VARIANTS)') $(if $(RE
 	$(if $(TITLE),--title '$(TITLE)') $(if $(filter-out 0,$(DRY)),--dry-run) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ablation ablation-core ablation-ucf101 ablation-mixed report results claims docs bench board lock test test-slow check format clean
+.PHONY: help setup demo ablation ablation-core ablation-ucf101 ablation-mixed report results claims docs site bench board lock test test-slow check format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## make the environment in .venv
+setup: $(READY)  ## make the environment in .venv; LOCKED=1: exactly what requirements.lock pins
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, but $(PYTHON) is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
@@ -44,13 +44,13 @@ ablation: $(READY)  ## variants x readings x seeds: VARIANTS= READINGS= SEEDS= D
 	@$(VJEPA) ablation $(ABLATION)
 
 ablation-core: VARIANTS = core
-ablation-core: ablation  ## baseline, fwm, ld, hw, fwm_ld, hw_ld and fwm_hw_ld
+ablation-core: ablation  ## the same of baseline, fwm, ld, hw, fwm_ld, hw_ld and fwm_hw_ld
 
 ablation-ucf101: DATA = ucf101
-ablation-ucf101: ablation  ## on UCF-101 alone: DATA_ROOT=folder of data sets
+ablation-ucf101: ablation  ## the same on UCF-101 alone: DATA_ROOT=folder of data sets
 
 ablation-mixed: DATA = mixed
-ablation-mixed: ablation  ## on UCF-101, Something-Something V2 and ImageNet-100
+ablation-mixed: ablation  ## the same on UCF-101, Something-Something V2 and ImageNet-100
 
 report: $(READY)  ## write table, report and boards of an ablation again: OUT=folder
 	@$(VJEPA) report '$(STUDY)'
@@ -65,7 +65,10 @@ docs: $(READY)  ## write the generated parts of docs from the code
 	@$(VJEPA) docs objectives --write
 	@$(VJEPA) docs robustness --write
 
-bench: $(READY)  ## time training steps, masks, what each objective adds, decoding, and the robustness evaluation
+site: $(READY)  ## build the documentation in site/, with warnings as errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+bench: $(READY)  ## time training, loading, masks, objectives, decoding and the robustness evaluation
 	@$(VJEPA) bench train
 	@$(VJEPA) bench loader+train
 	@$(VJEPA) bench masks
@@ -73,7 +76,7 @@ bench: $(READY)  ## time training steps, masks, what each objective adds, decodi
 	@$(VJEPA) bench decode
 	@$(VJEPA) bench robustness
 
-board: $(READY)  ## TensorBoard over OUT, or all of LOGDIR, on this machine only
+board: $(READY)  ## TensorBoard over OUT, else over LOGDIR (runs), on this machine only
 	@$(BIN)/tensorboard --logdir '$(or $(OUT),$(LOGDIR))' --host 127.0.0.1
 
 lock: $(READY)  ## pin every dependency, with hashes, in requirements.lock (make setup LOCKED=1 installs them)
@@ -86,14 +89,14 @@ test: $(READY)  ## the tests, without the long ones
 test-slow: $(READY)  ## the long tests
 	@$(BIN)/python -m pytest -m slow
 
-check: $(READY)  ## linters and types
+check: $(READY)  ## linters and types; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: $(READY)  ## format the code
+format: $(READY)  ## format the code, and mend what a linter can mend
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-clean:  ## remove environment and caches of tools; runs are kept
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+clean:  ## remove the environment, caches of tools and site/; runs are kept
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist site *.egg-info

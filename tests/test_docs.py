@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,6 +19,7 @@ from experiments.docs.docstrings import parse
 from experiments.overlays import variant_names
 from experiments.published import MAIN_PROBES, results
 from tests.conftest import SHIPPED
+from tests.guides import follow, run_in, written_lines
 from vjepa.module import VideoJEPA
 from vjepa.objectives import REGISTRY
 from vjepa.reading import SWITCHES
@@ -98,8 +95,9 @@ def test_links_and_files_exist(page: Path) -> None:
             assert link[1:] in own, link
         elif not link.startswith("http"):
             assert (page.parent / link.partition("#")[0]).exists(), link
+    written = re.findall(r"^.*Save as `(.+?)`:$", text, flags=re.MULTILINE)  # by somebody who follows a guide
     for path in re.findall(r"`((?:tests|vjepa|experiments|data_modules)/[\w/.]+)`", text):
-        assert (ROOT / path).exists() or NEW_TERM in path, path
+        assert (ROOT / path).exists() or path in written, path
 
 
 def has_golden(case: str) -> bool:
@@ -170,61 +168,15 @@ def option_exists(path: str) -> bool:
     return True
 
 
-def guide_blocks() -> list[tuple[str, str, str]]:
-    """Sentence before each code block, its language and its text."""
-    found = re.findall(r"([^\n]+)\n\n```(\w+)\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
-    return [(before, language, text) for before, language, text in found]
-
-
-def code_lines(text: str) -> int:
-    """Lines that are neither empty nor comment nor docstring."""
-    text = re.sub(r'""".*?"""', "", text, flags=re.DOTALL)
-    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in text.splitlines())
-
-
-def follow_the_guide(folder: Path) -> list[list[str]]:
-    """Do to a copy of the project what the guide says, and return its commands as words."""
-    for name in ("vjepa", "data_modules", "experiments", "tests", "docs"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    commands = []
-    for before, language, text in guide_blocks():
-        if language == "bash":
-            commands = [shlex.split(line) for line in text.replace("\\\n", " ").splitlines()]
-        elif saved := re.search(r"Save as `(.+?)`:$", before):
-            path = folder / saved[1]
-            assert not path.exists()
-            path.write_text(text)
-        else:
-            added = re.search(r"Add to `(\w+)` in `(.+?)`:$", before)
-            assert added is not None, before
-            path = folder / added[2]
-            opening = f"\n{added[1]} = {{\n"
-            assert path.read_text().count(opening) == 1
-            path.write_text(path.read_text().replace(opening, opening + text))
-    return commands
-
-
-def run_in(folder: Path, words: list[str]) -> str:
-    """Run a command of the guide in the copy, whose packages come before the installed ones."""
-    settings = dict(word.split("=", 1) for word in words if re.match(r"[A-Z_]+=", word))
-    words = [word for word in words if not re.match(r"[A-Z_]+=", word)]
-    words = [sys.executable, *(["-m", *words] if words[0] == "vjepa" else words[1:])]
-    environment = {**os.environ, **settings, "PYTHONPATH": str(folder)}
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def test_a_new_objective_is_short() -> None:
-    lines = sum(code_lines(text) for _, language, text in guide_blocks() if language != "bash")
+    lines = written_lines(GUIDE)
     assert lines < 40
     assert f"{lines} lines of code" in GUIDE.read_text().replace("\n", " ")
 
 
 @pytest.mark.slow
 def test_the_guide_to_a_new_objective_works(tmp_path: Path) -> None:
-    check, docs, fit = follow_the_guide(tmp_path)
+    check, docs, fit = follow(GUIDE, tmp_path)
     assert check[1:4] == ["python", "-m", "pytest"] and docs[:2] == ["vjepa", "docs"] and fit[:2] == ["vjepa", "fit"]
     with ThreadPoolExecutor() as pool:
         told, _, config = pool.map(

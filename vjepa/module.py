@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -282,9 +283,19 @@ class VideoJEPA(LightningModule):
                 shard(term, mesh)
 
     def setup(self, stage: str) -> None:
-        """Learn the length of the run, which schedules are measured against."""
+        """Learn the length of the run, which schedules are measured against.
+
+        Raises:
+            UserError: the trainer was given none.
+        """
         if stage == "fit":
-            self.total_steps = max(1, int(self.trainer.estimated_stepping_batches))
+            steps = self.trainer.estimated_stepping_batches
+            if not 0 < steps < math.inf:
+                raise UserError(
+                    f"trainer.max_steps {self.trainer.max_steps}: expected a number of optimizer steps, which the "
+                    "schedules are measured against; training clips never end"
+                )
+            self.total_steps = max(1, int(steps))
 
     @property
     def logs_this_step(self) -> bool:

@@ -122,40 +122,38 @@ _IMAGENET_C = (
     "pixelate",
     "jpeg_compression",
 )
-PROFILES: dict[str, Profile] = {
-    item.name: item
-    for item in (
-        Profile("smoke", ("gaussian_noise", "frame_freeze", "h264_crf"), (3,)),
-        Profile("core", _ROB_V1, (1, 3, 5)),
-        Profile("full", _ROB_V1, SEVERITIES),
-        Profile("images", _IMAGES, (1, 3, 5)),
-        Profile(
-            "mini_ssv2_c",
-            _MINI_SSV2_C,
-            SEVERITIES,
-            (
-                "packet loss is simulated by cutting packets out and not by a network, so its figures do not compare; "
-                "saturate is not monotone by design",
-            ),
+SHIPPED = (
+    Profile("smoke", ("gaussian_noise", "frame_freeze", "h264_crf"), (3,)),
+    Profile("core", _ROB_V1, (1, 3, 5)),
+    Profile("full", _ROB_V1, SEVERITIES),
+    Profile("images", _IMAGES, (1, 3, 5)),
+    Profile(
+        "mini_ssv2_c",
+        _MINI_SSV2_C,
+        SEVERITIES,
+        (
+            "packet loss is simulated by cutting packets out and not by a network, so its figures do not compare; "
+            "saturate is not monotone by design",
         ),
-        Profile(
-            "ssv2_p",
-            _SSV2_P,
-            SEVERITIES,
-            (
-                "levels of jumbling and box_jumbling run backwards (of 16 frames, severity 5 moves the fewest, and "
-                "box_jumbling nothing from severity 3); mpeg2_quantiser is one level from severity 2, mpeg4_quantiser "
-                "from 3; sampling at severities 4 and 5 leaves one frame of 16",
-            ),
+    ),
+    Profile(
+        "ssv2_p",
+        _SSV2_P,
+        SEVERITIES,
+        (
+            "levels of jumbling and box_jumbling run backwards (of 16 frames, severity 5 moves the fewest, and "
+            "box_jumbling nothing from severity 3); mpeg2_quantiser is one level from severity 2, mpeg4_quantiser "
+            "from 3; sampling at severities 4 and 5 leaves one frame of 16",
         ),
-        Profile(
-            "imagenet_c",
-            _IMAGENET_C,
-            SEVERITIES,
-            ("frost is a procedural texture, not the photographs of ImageNet-C; its figures do not compare",),
-        ),
-    )
-}
+    ),
+    Profile(
+        "imagenet_c",
+        _IMAGENET_C,
+        SEVERITIES,
+        ("frost is a procedural texture, not the photographs of ImageNet-C; its figures do not compare",),
+    ),
+)
+PROFILES: dict[str, Profile] = {item.name: item for item in SHIPPED}
 
 
 def profile(name: str) -> Profile:

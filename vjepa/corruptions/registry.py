@@ -22,23 +22,20 @@ from vjepa.corruptions.transmission import TRANSMISSION
 from vjepa.corruptions.weather import WEATHER
 from vjepa.errors import UserError, unknown_name
 
-CORRUPTIONS: dict[str, Corruption] = {
-    item.name: item
-    for family in (
-        NOISE,
-        BLUR,
-        LIGHT,
-        WEATHER,
-        PRECIPITATION,
-        DIGITAL,
-        CAMERA,
-        TEMPORAL,
-        CODEC,
-        TRANSMISSION,
-        ORDER,
-    )
-    for item in family
-}
+FAMILIES = (
+    NOISE,
+    BLUR,
+    LIGHT,
+    WEATHER,
+    PRECIPITATION,
+    DIGITAL,
+    CAMERA,
+    TEMPORAL,
+    CODEC,
+    TRANSMISSION,
+    ORDER,
+)
+CORRUPTIONS: dict[str, Corruption] = {item.name: item for family in FAMILIES for item in family}
 
 _PART = 2**24
 """Most values damaged at once: filters need some 50 bytes for each."""

@@ -1,7 +1,7 @@
 """The terms of the loss, one family per file.
 
 Every class with a ``name`` in this package becomes a field of ``Objectives``: a new file is a new field, in Python
-and in YAML.
+and in YAML. The classes themselves are names of this package too: ``objectives.LatentDynamics(weight=0.5)``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torch import nn
 
+from vjepa.errors import did_you_mean
 from vjepa.latents import Latents
 from vjepa.objectives.base import ModelFacts, Objective, Term, check_layouts, normalize_levels
 from vjepa.objectives.total import LossReport, sum_terms
@@ -30,7 +31,22 @@ def _discover() -> dict[str, type[Objective]]:
 
 REGISTRY: Mapping[str, type[Objective]] = _discover()
 
-if TYPE_CHECKING:
+_CLASSES = {cls.__name__: cls for cls in REGISTRY.values()}
+
+if TYPE_CHECKING:  # for editors; ``__getattr__`` finds these and every class of a new file
+    from vjepa.objectives.action import ActionPrediction
+    from vjepa.objectives.delta import DeltaPrediction
+    from vjepa.objectives.factorization import Orthogonality, StaticAppearance
+    from vjepa.objectives.hamiltonian import HamiltonianDynamics
+    from vjepa.objectives.hard_region import HardRegionWeighting
+    from vjepa.objectives.kinematic import KinematicSmoothness
+    from vjepa.objectives.latent_dynamics import LatentDynamics
+    from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
+    from vjepa.objectives.sigreg import SketchedIsotropy
+    from vjepa.objectives.spectral import SpectralPrediction
+    from vjepa.objectives.temporal_contrast import TemporalContrast
+    from vjepa.objectives.velocity_gate import VelocityGate
+
     Objectives: TypeAlias = Any
 else:
     Objectives = make_dataclass(
@@ -42,6 +58,12 @@ else:
     Objectives.__module__ = __name__
 
 
+def __getattr__(name: str) -> type[Objective]:
+    if name in _CLASSES:
+        return _CLASSES[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, _CLASSES)}")
+
+
 def active(objectives: Any) -> nn.ModuleDict:
     """The terms that are set, in a fixed order."""
     pairs = ((name, getattr(objectives, name)) for name in REGISTRY)
@@ -50,12 +72,26 @@ def active(objectives: Any) -> nn.ModuleDict:
 
 __all__ = [
     "REGISTRY",
+    "ActionPrediction",
+    "ContextPrediction",
+    "DeltaPrediction",
+    "HamiltonianDynamics",
+    "HardRegionWeighting",
+    "KinematicSmoothness",
+    "LatentDynamics",
     "Latents",
     "LossReport",
     "ModelFacts",
     "Objective",
     "Objectives",
+    "Orthogonality",
+    "SketchedIsotropy",
+    "SpectralPrediction",
+    "StaticAppearance",
+    "TargetPrediction",
+    "TemporalContrast",
     "Term",
+    "VelocityGate",
     "active",
     "check_layouts",
     "normalize_levels",

@@ -94,11 +94,11 @@ def logits_key(probe: int) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """What an analysis found about one subject."""
+    """What an analysis found about one subject; in a notebook it shows its rows, not every clip."""
 
     rows: tuple[Row, ...] = ()
-    predictions: tuple[Predictions, ...] = ()
-    clips: tuple[ClipValues, ...] = field(default=())
+    predictions: tuple[Predictions, ...] = field(default=(), repr=False)
+    clips: tuple[ClipValues, ...] = field(default=(), repr=False)
 
     def __add__(self, other: Report) -> Report:
         return Report(self.rows + other.rows, self.predictions + other.predictions, self.clips + other.clips)
