@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from experiments.runs import Run
 from vjepa.errors import UserError
+from vjepa.interop import differences
 
 _SHOWN = 5
 
@@ -77,18 +78,7 @@ def check_fits(path: Path, model: nn.Module) -> None:
 
 def check_state(path: Path, state: Mapping[str, Tensor], model: nn.Module) -> None:
     """Refuse weights that are not those of this model; arguments and errors as ``check_fits``."""
-    found = {name: list(value.shape) for name, value in state.items()}
-    expected = {name: list(value.shape) for name, value in model.state_dict().items()}
-    wrong = [
-        *(f"{name} is missing" for name in expected if name not in found),
-        *(f"{name} is unknown" for name in found if name not in expected),
-        *(
-            f"{name} is {found[name]} instead of {shape}"
-            for name, shape in expected.items()
-            if found.get(name, shape) != shape
-        ),
-    ]
-    if wrong:
+    if wrong := [str(one) for one in differences(state, model)]:
         more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise UserError(
             f"{path} is of another architecture: {'; '.join(wrong[:_SHOWN])}{more}. Give the configuration that it was "

@@ -1,4 +1,4 @@
-"""``vjepa probe`` and ``vjepa robustness``: the frozen evaluation of finished runs."""
+"""``vjepa probe`` and ``vjepa robustness``: the frozen evaluation of finished runs and of encoders of others."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from vjepa.errors import UserError, unknown_name
+from experiments.named_options import named_options, words
+from vjepa.errors import unknown_name
 
 if TYPE_CHECKING:
     from experiments.evaluation.plan import EvaluationPlan
+
+RUN_HELP = (
+    "folder of a finished run, or an encoder of others: timm:NAME[:pretrained=true], timm:NAME:checkpoint=FILE, "
+    "hf:FOLDER of a VJEPA2Model, or a file or folder of V-JEPA weights: [weights:]PATH[:part=encoder]"
+)
 
 
 def probe(options: Sequence[str]) -> int:
@@ -22,35 +26,35 @@ def probe(options: Sequence[str]) -> int:
     return _evaluate(known, [])
 
 
-def robustness(words: Sequence[str]) -> int:
+def robustness(options: Sequence[str]) -> int:
     """``vjepa robustness``."""
     parser = _parser("vjepa robustness", "Show damaged test clips to finished runs, each clip damaged once for all.")
     parser.add_argument("--profile", default="core", help="smoke, core, full, images, mini_ssv2_c, ... (%(default)s)")
     parser.add_argument("--without", default="", help="comma-separated: stability, order, subspaces")
-    known = parser.parse_args(list(words))
+    known = parser.parse_args(list(options))
     from experiments.evaluation.analyses.base import Analysis
     from experiments.evaluation.analyses.classification import CorruptionRobustness
     from experiments.evaluation.analyses.order import OrderSensitivity
     from experiments.evaluation.analyses.stability import RepresentationStability
     from experiments.evaluation.analyses.subspaces import SubspaceRobustness
 
-    options = _plan(known).options
+    limits = _plan(known).options
     further: dict[str, Analysis] = {
-        "stability": RepresentationStability(known.profile, options=options),
-        "order": OrderSensitivity(options),
-        "subspaces": SubspaceRobustness(known.profile, options=options),
+        "stability": RepresentationStability(known.profile, options=limits),
+        "order": OrderSensitivity(limits),
+        "subspaces": SubspaceRobustness(known.profile, options=limits),
     }
-    left_out = _words(known.without)
+    left_out = words(known.without)
     for name in left_out:
         if name not in further:
             raise unknown_name("analysis", name, further)
     made = [one for name, one in further.items() if name not in left_out]
-    return _evaluate(known, [CorruptionRobustness(known.profile, options=options), *made])
+    return _evaluate(known, [CorruptionRobustness(known.profile, options=limits), *made])
 
 
 def _parser(name: str, text: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(name, description=text)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a finished run")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help=RUN_HELP)
     parser.add_argument(
         "--benchmark", action="append", metavar="NAME[:KEY=VALUE,...]",
         help="ucf101, ssv2, diving48, imagenet100, glyphs, ...; may be repeated; left out: what the first run saw",
@@ -73,15 +77,17 @@ def _parser(name: str, text: str) -> argparse.ArgumentParser:
 def _evaluate(known: argparse.Namespace, analyses: Sequence[Any]) -> int:
     import torch
 
+    from experiments.evaluation.external import is_external
     from experiments.evaluation.presentation.outcome import show_outcome
     from experiments.evaluation.runs import evaluate_runs
     from experiments.runs import open_run
 
     evaluated = evaluate_runs(
-        [open_run(Path(run)) for run in known.runs],
-        dict(_benchmark(text) for text in known.benchmark) if known.benchmark else None,
+        [open_run(Path(word)) for word in known.runs if not is_external(word)],
+        dict(named_options(text, "--benchmark") for text in known.benchmark) if known.benchmark else None,
         analyses,
         _plan(known),
+        others=[word for word in known.runs if is_external(word)],
         out=Path(known.out) if known.out else None,
         cache=known.cache,
         controls=not known.no_controls,
@@ -96,25 +102,9 @@ def _plan(known: argparse.Namespace) -> EvaluationPlan:
     from experiments.evaluation.plan import EvaluationPlan
 
     return EvaluationPlan(
-        probes=_words(known.probes),
-        subspaces=_words(known.subspaces),
+        probes=words(known.probes),
+        subspaces=words(known.subspaces),
         num_train=known.num_train,
         num_val=known.num_val,
         num_test=known.num_test,
     )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for word in text.split(",") if word)
-
-
-def _benchmark(text: str) -> tuple[str, dict[str, Any]]:
-    """``ssv2:version=2,size=224`` as a name and options."""
-    name, _, options = text.partition(":")
-    pairs: dict[str, Any] = {}
-    for option in _words(options):
-        key, equals, value = option.partition("=")
-        if not (key and equals):
-            raise UserError(f"--benchmark {text!r}: expected NAME or NAME:KEY=VALUE,KEY=VALUE, got {option!r}")
-        pairs[key] = yaml.safe_load(value)
-    return name, pairs

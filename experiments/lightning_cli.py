@@ -34,10 +34,13 @@ from experiments.callbacks import (
     ThroughputMonitor,
 )
 from experiments.callbacks.frozen import evaluations, probe_of
+from experiments.checkpoint_io import RunCheckpointIO
 from experiments.checkpoints import check_fits, newest_whole, read_step
+from experiments.lost_process import tell_rank
 from experiments.messages import check_config_files, explain, import_class
 from experiments.overlays import leaves
-from experiments.runs import Run, RunOptions, plan_run, reopen
+from experiments.pretrained import describe, initialize
+from experiments.runs import Run, RunOptions, identity, plan_run, reopen
 from vjepa.errors import UserError
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA
 from vjepa.objectives import REGISTRY
@@ -180,9 +183,14 @@ class JEPACLI(LightningCLI):
         if self.record is not None and trainer_config.logger is None:
             kwargs["logger"] = TensorBoardLogger(str(self.record.folder), name="", version="", default_hp_metric=False)
         if self.record is not None and self.subcommand == "fit":
-            record = RunRecord(self.record, yaml.safe_dump(self.settings(), sort_keys=False))
-            kwargs["callbacks"] += [Preemption(self.record.last_checkpoint), record]
-        return super().instantiate_trainer(**kwargs)
+            self.run_record = RunRecord(self.record, yaml.safe_dump(self.settings(), sort_keys=False))
+            kwargs["callbacks"] += [Preemption(self.record.last_checkpoint), self.run_record]
+            plugins = trainer_config.plugins or []
+            kwargs["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), RunCheckpointIO(self.record)]
+        trainer = super().instantiate_trainer(**kwargs)
+        # What is due after a step, as a probe, is done before a request to stop is answered.
+        trainer.callbacks.sort(key=lambda one: isinstance(one, Preemption))  # type: ignore[attr-defined]
+        return trainer
 
     def fit(self, **kwargs: Any) -> None:
         """Train, unless this very run is finished already."""
@@ -218,6 +226,9 @@ class JEPACLI(LightningCLI):
             if self.trainer.interrupted:
                 raise KeyboardInterrupt from stop
             raise
+        except RuntimeError as error:
+            tell_rank(error, self.trainer)
+            raise
 
     def before_test(self) -> None:
         """Find what would stop an evaluation at its end: a run that is none, other weights, data that is not there."""
@@ -231,16 +242,21 @@ class JEPACLI(LightningCLI):
             prepare_benchmarks(probe_of(self.trainer).benchmarks, self.datamodule)
 
     def before_fit(self) -> None:
-        """Refuse batches that the masks cannot take; say how large a step is, and where a continued run starts."""
+        """Refuse batches that the masks cannot take; load what the run starts from; say so, and how large a step is."""
         if self.finished:
             return
         batch = int(self.datamodule.batch_size)
         self.model.check_batch(batch, self.datamodule.num_frames)
+        checkpoint = self.config[self.subcommand].ckpt_path
+        if self.model.init_from is not None and checkpoint is None:
+            self.run_record.started_from = initialize(self.model)
         if not self.trainer.is_global_zero:
             return
         devices, accumulation = self.trainer.world_size, self.trainer.accumulate_grad_batches
-        if checkpoint := self.config[self.subcommand].ckpt_path:
+        if checkpoint:
             print(f"continuing from {checkpoint}")
+        elif self.run_record.started_from:
+            print(describe(self.run_record.started_from))
         print(f"global batch size {batch * devices * accumulation} = {devices} devices x {batch} x {accumulation}")
 
 
@@ -295,7 +311,7 @@ def data_name(settings: dict[str, Any]) -> str:
 def _check_model(run: Run, settings: dict[str, Any]) -> None:
     """Refuse to evaluate a run as what it is not: its result rows would lie."""
     own, asked = (
-        dict(leaves({"model": each["model"], "seed_everything": each["seed_everything"]}))
+        dict(leaves(identity({"model": each["model"], "seed_everything": each["seed_everything"]})))
         for each in (run.settings, settings)
     )
     other = sorted(key for key in own.keys() | asked.keys() if own.get(key) != asked.get(key))

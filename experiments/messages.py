@@ -131,3 +131,9 @@ def import_class(class_path: str) -> Any:
 
 def _short(class_path: str) -> str:
     return class_path.rpartition(".")[2]
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, on one line; its class where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]

@@ -32,6 +32,9 @@ _VOLATILE = {
     "guard": {"*"},
 }  # fmt: skip
 
+# Options that came when there were runs already, at the value that makes the experiment those runs were.
+_SINCE = {"model": {"rope": "v2_1", "init_allow": []}}
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -95,6 +98,11 @@ class Run:
         return self.checkpoints / "previous.ckpt"
 
     @property
+    def best_checkpoint(self) -> Path:
+        """The one whose probe on validation clips was best, where ``probe.keep_best`` asks for it."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
     def results(self) -> Path:
         """Result rows of the run's own evaluation."""
         return self.folder / "results.jsonl"
@@ -138,7 +146,8 @@ class Run:
 def config_hash(settings: Mapping[str, Any]) -> str:
     """Digest of a resolved configuration, without what may differ between equal experiments.
 
-    Nulls do not count: a new optional term or slot changes the identity of no experiment that leaves it out.
+    Nulls do not count, nor later options at the value of earlier runs: a new term or slot changes the identity of no
+    experiment that leaves it out.
     """
     return digest_json(identity(settings))
 
@@ -154,13 +163,13 @@ def _stable(value: Any, path: str) -> Any:
         return [_stable(item, f"{path}[]") for item in value]
     if not isinstance(value, Mapping):
         return value
-    drop = _VOLATILE.get(path, set())
+    drop, as_before = _VOLATILE.get(path, set()), _SINCE.get(path, {})
     if "*" in drop:
         return {}
     return {
         key: _stable(item, f"{path}.{key}".lstrip("."))
         for key, item in value.items()
-        if key not in drop and item is not None
+        if key not in drop and item is not None and (key not in as_before or item != as_before[key])
     }
 
 

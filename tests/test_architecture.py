@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("vjepa", "data_modules", "experiments")
 FREE_OF_LIGHTNING = (
     "nn", "objectives", "corruptions", "masking", "placement", "motion", "targets", "pixels", "reading", "layout",
+    "interop",
 )  # fmt: skip
 STARTS_THE_CLI = ROOT / "vjepa" / "__main__.py"
 
@@ -48,6 +49,11 @@ def test_the_science_does_not_import_lightning(name: str) -> None:
 
 def test_the_science_knows_no_yaml_and_no_command_line() -> None:
     assert not [path for path in files("vjepa") if imported(path) & {"yaml", "argparse", "jsonargparse"}]
+
+
+def test_hugging_face_is_only_needed_by_those_who_use_it() -> None:
+    """vjepa.interop reads and writes its layout by itself."""
+    assert not [path for path in files("vjepa") if imported(path) & {"transformers", "huggingface_hub"}]
 
 
 def test_only_one_lightning_class_tree() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from vjepa.latents import Clip, Grid, Latents, Masks
 from vjepa.layout import Layout
 from vjepa.masking import MultiBlockMasker, mask_ratios
 from vjepa.motion import MotionMaps
-from vjepa.nn import Encoder, Predictor, preset
+from vjepa.nn import Encoder, Predictor, PredictorOptions, Rope, initial_encoder, preset
 from vjepa.objectives import LossReport, ModelFacts, Objective, Objectives, active, check_layouts, sum_terms
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
 from vjepa.optimization import OptimizerOptions
@@ -30,27 +30,15 @@ LayoutChoice = Literal["whole", "factorized", "by_level", "within_level"]
 ImageMode = Literal["repeat", "single"]
 
 
-@dataclass(frozen=True)
-class PredictorOptions:
-    """Mask tokens of the predictor.
-
-    Args:
-        num_mask_tokens: learned mask tokens kept in the weights; None: one for each mask. The study's mixed regime
-            keeps 6 and uses the first.
-        mask_token: ``per_mask`` (as described) or ``first`` for all masks (as released); None: by the reading.
-    """
-
-    num_mask_tokens: int | None = None
-    mask_token: Literal["per_mask", "first"] | None = None
-
-
 class VideoJEPA(LightningModule):
     """Non-factorized Video-JEPA: one latent, the base terms and any number of auxiliary ones.
 
     Args:
-        preset: sizes: tiny, glyphs, small, base or large.
+        preset: sizes: tiny, glyphs, small, base, large, huge, giant or gigantic.
         patch_size: side of a patch in pixels.
         tubelet_size: frames of a time step.
+        rope: rotary positions of V-JEPA 2.1 (``v2_1``), or of V-JEPA 2 and Hugging Face's ``VJEPA2Model`` (``v2``),
+            which has neither image embedding nor modality vectors.
         layout: ``whole``; ``factorized`` divides by the run's reading; ``by_level`` and ``within_level`` say how.
         app_ratio: share of z_app in a factorized layout, in (0, 1).
         masker: masker slot.
@@ -64,6 +52,8 @@ class VideoJEPA(LightningModule):
         loss_exponent: p of the error |x|^p / p, > 0.
         reading: ``as_described`` or ``as_released``; decides every switch that is left open.
         seed: of initial weights and masks; links to ``seed_everything`` on the command line.
+        init_from: file or folder of weights that ``vjepa fit`` starts from, in place of those of the seed.
+        init_allow: keys that it may lack, hold beside ours or in another shape, like ``encoder.norms_block.0.*``.
 
     Raises:
         UserError: options that contradict one another.
@@ -79,6 +69,7 @@ class VideoJEPA(LightningModule):
         preset: str = "base",
         patch_size: int = 16,
         tubelet_size: int = 2,
+        rope: Rope = "v2_1",
         layout: LayoutChoice = "whole",
         app_ratio: float = 0.5,
         masker: MultiBlockMasker = MultiBlockMasker(),
@@ -92,14 +83,19 @@ class VideoJEPA(LightningModule):
         loss_exponent: float = 1.0,
         reading: Reading = "as_described",
         seed: int = 0,
+        init_from: str | None = None,
+        init_allow: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         if loss_exponent <= 0:
             raise UserError(f"model.loss_exponent {loss_exponent}: expected a number > 0")
         if image_frames < 1 or image_frames % tubelet_size:
             raise UserError(f"model.image_frames {image_frames}: expected a multiple of tubelet_size {tubelet_size}")
-        self._init_encoder = partial(initial_encoder, preset, patch_size, tubelet_size, seed)
+        if rope == "v2" and image_mode == "single":
+            raise UserError("model.rope v2 has no image embedding: choose model.image_mode repeat, or model.rope v2_1")
+        self._init_encoder = partial(initial_encoder, preset, patch_size, tubelet_size, rope, seed)
         self.reading, self.seed, self.masker = reading, seed, masker
+        self.init_from, self.init_allow = init_from, tuple(init_allow)
         self.motion_maps = None if masker.motion is None else MotionMaps(masker.motion, reading)
         self.image_mode, self.image_frames = image_mode, image_frames
         self.loss_exponent, self.optimizer_options = loss_exponent, optimizer
@@ -113,6 +109,11 @@ class VideoJEPA(LightningModule):
             self._make_predictor(preset, patch_size, predictor)
             self._make_objectives(objectives, target.carries_gradient)
         self.target = Target(target, self.encoder, reading)
+        if init_from is not None and self.target.evaluate == "init":
+            raise UserError(
+                "model.init_from: this run evaluates its initial weights (model.target.evaluate, or by the reading), "
+                "which are made again from the seed; set model.target.evaluate to online"
+            )
         self._freeze_unused()
         teacher = [] if self.target.teacher is None else [self.target.teacher.blocks]
         compute.apply(self.encoder.blocks, self.predictor.predictor_blocks, *teacher)
@@ -138,7 +139,7 @@ class VideoJEPA(LightningModule):
                 f"model.predictor.num_mask_tokens {num_tokens}: {num_masks} masks need one each; "
                 "raise it, or set mask_token to first"
             )
-        self.predictor = Predictor(preset(size), patch_size, num_tokens)
+        self.predictor = Predictor(preset(size), patch_size, num_tokens, self.encoder.rope)
 
     def _make_objectives(self, objectives: Any, targets_have_gradient: bool) -> None:
         if objectives is None:
@@ -162,9 +163,8 @@ class VideoJEPA(LightningModule):
     def _freeze_unused(self) -> None:
         """Parameters that no step can reach keep their initial value, as under an optimizer that skips them."""
         if self.image_mode == "repeat":
-            self.encoder.patch_embed_img.requires_grad_(False)
-            self.encoder.img_mod_embed.requires_grad_(False)
-            self.predictor.img_mod_embed.requires_grad_(False)
+            for idle in (*self.encoder.only_for(is_image=True), *self.predictor.only_for(is_image=True)):
+                idle.requires_grad_(False)
         read = frozenset[str]().union(*(term.reads for term in self.terms.values()))
         if not read:
             self.predictor.requires_grad_(False)
@@ -256,11 +256,8 @@ class VideoJEPA(LightningModule):
         """Zero that reaches the embeddings of the clip kind that this batch is not, for DDP."""
         if self.image_mode == "repeat":
             return latents.targets.new_zeros(())
-        encoder, predictor = self.encoder, self.predictor
-        if latents.pixels.shape[2] == 1:
-            idle = [*encoder.patch_embed.parameters(), encoder.video_mod_embed, predictor.video_mod_embed]
-        else:
-            idle = [*encoder.patch_embed_img.parameters(), encoder.img_mod_embed, predictor.img_mod_embed]
+        other = latents.pixels.shape[2] != 1
+        idle = [*self.encoder.only_for(is_image=other), *self.predictor.only_for(is_image=other)]
         return 0.0 * torch.stack([p.sum() for p in idle]).sum()
 
     # -- Lightning
@@ -400,10 +397,3 @@ class FactorizedVideoJEPA(VideoJEPA):
             app, dyn = self.subspaces(self.latest.context[0].flatten(0, 1).float())
             self.log_dict({"subspace/app_std": app.std(dim=0).mean(), "subspace/dyn_std": dyn.std(dim=0).mean()})
         return loss
-
-
-def initial_encoder(size: str, patch_size: int, tubelet_size: int, seed: int) -> Encoder:
-    """The encoder of a seed before training: the same weights in every run of the seed, whatever else it trains."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Encoder(preset(size), patch_size, tubelet_size)

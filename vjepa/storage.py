@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,12 +45,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes private files; a result is as readable as the umask allows.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _flush(temporary)
+        temporary.chmod(_allowed(0o666))
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
@@ -57,6 +54,53 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder of files beside ``path``; on success they are flushed and it is renamed to ``path``.
+
+    Raises:
+        UserError: there is something already, or nothing can be written there; nothing is left behind.
+    """
+    if path.exists():
+        raise UserError(f"{path} exists already: remove it or choose another folder")
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+        yield temporary
+        for file in temporary.iterdir():
+            _flush(file)
+        temporary.chmod(_allowed(0o777))
+        temporary.rename(path)
+        temporary = None
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _allowed(mode: int) -> int:
+    """What the umask leaves of a mode: temporary files are private, results as readable as the user wants."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return mode & ~umask
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what writers that were killed have left in and below a folder; nobody may be writing there."""
+    for part in folder.rglob(".*.part"):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
@@ -86,7 +130,8 @@ def digest(data: bytes) -> str:
 
 def digest_file(path: Path) -> str:
     """``digest`` of a file's bytes."""
-    return digest(path.read_bytes())
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def digest_json(value: Any) -> str:

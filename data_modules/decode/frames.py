@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -98,6 +100,10 @@ _NO_LOOK_AHEAD = {"codec_whitelist": "none"}
 
 MAX_PIXELS = 2**26
 """Most pixels of a frame, twice those of 8K: a small file can unfold into more memory than a machine has."""
+MAX_FRAMES = 2**20
+"""Most frames of a video, ten hours of it: as many are looked through for the few that a clip takes."""
+MAX_STREAMS = 64
+"""Most streams of a file: the decoder of each takes memory when the file is opened."""
 
 
 @contextmanager
@@ -113,13 +119,16 @@ def open_video(path: Path, look_ahead: bool = True) -> Iterator[tuple[InputConta
         The container and the stream.
 
     Raises:
-        BrokenVideo: the file is missing, unreadable, empty, not a video, of frames too large, or fails to decode.
+        BrokenVideo: the file is missing, unreadable, empty or not a video, has frames too large or too many streams,
+            or fails to decode.
     """
     check_readable(path)
     try:
         # Titles of unknown encoding are common, and nothing reads them.
         options = {} if look_ahead else _NO_LOOK_AHEAD
         with av.open(str(path), options=options, metadata_errors="replace") as container:
+            if len(container.streams) > MAX_STREAMS:
+                raise BrokenVideo(path, f"has {len(container.streams)} streams, more than the {MAX_STREAMS} allowed")
             if not container.streams.video:
                 raise BrokenVideo(path, "has no video stream")
             stream = container.streams.video[0]
@@ -131,6 +140,18 @@ def open_video(path: Path, look_ahead: bool = True) -> Iterator[tuple[InputConta
             yield container, stream
     except av.FFmpegError as error:
         raise BrokenVideo(path, f"cannot be decoded ({error.strerror or error})") from error
+
+
+def read_packets(path: Path, container: InputContainer, stream: VideoStream) -> list[Packet]:
+    """All packets of a stream, with the empty ones that flush its decoder.
+
+    Raises:
+        BrokenVideo: there are more than ``MAX_FRAMES``.
+    """
+    packets = list(islice(container.demux(stream), MAX_FRAMES + 2))
+    if sum(packet.size > 0 for packet in packets) > MAX_FRAMES:
+        raise BrokenVideo(path, f"has more than the {MAX_FRAMES:,} frames that are looked through: cut it")
+    return packets
 
 
 def check_readable(path: Path) -> None:
@@ -210,7 +231,7 @@ def decode_pictures(path: Path | str) -> Iterator[VideoFrame]:
     path = Path(path)
     size, num_frames = None, 0
     with open_video(path) as (container, stream):
-        packets = list(container.demux(stream))
+        packets = read_packets(path, container, stream)
         check_whole(path, container, stream, sum(packet.size > 0 for packet in packets))
         for packet in packets:
             for frame in packet.decode():

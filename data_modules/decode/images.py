@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from data_modules.decode import frames
 from data_modules.decode.frames import BrokenVideo, check_readable
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _SCAN, _END = 0xDA, b"\xff\xd9"
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Headers of a frame; the others in this range are tables."""
 
 
 def is_image(path: Path | str) -> bool:
@@ -33,7 +38,7 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        BrokenVideo: the file is missing, unreadable, empty, no image or truncated.
+        BrokenVideo: the file is missing, unreadable, empty, no image, truncated or of too many pixels.
     """
     path = Path(path)
     check_readable(path)
@@ -45,6 +50,9 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
         raise BrokenVideo(path, "is neither JPEG nor PNG")
     if not (_png_is_whole(data) if data.startswith(_PNG) else _jpeg_is_whole(data)):
         raise BrokenVideo(path, "is truncated")
+    height, width = _png_size(data) if data.startswith(_PNG) else _jpeg_size(data)
+    if height * width > frames.MAX_PIXELS:
+        raise BrokenVideo(path, f"has {width} x {height} pixels, more than the {frames.MAX_PIXELS:,} that are decoded")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -58,14 +66,34 @@ def _png_is_whole(data: bytes) -> bool:
     return data.rfind(b"IEND") > 0
 
 
+def _png_size(data: bytes) -> tuple[int, int]:
+    """Height and width that the header announces."""
+    width, height = struct.unpack(">II", data[16:24])
+    return height, width
+
+
 def _jpeg_is_whole(data: bytes) -> bool:
     """Whether the end mark follows the first scan; a thumbnail in the metadata has an end mark of its own."""
+    return any(kind == _SCAN and data.find(_END, place) > 0 for kind, place in _jpeg_segments(data))
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """Height and width that the frame header announces, 0 where there is none."""
+    for kind, place in _jpeg_segments(data):
+        if kind in _FRAMES:
+            height, width = struct.unpack(">HH", data[place + 5 : place + 9])
+            return height, width
+    return 0, 0
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Kind and place of each segment up to the first scan."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         if data[place + 1] == 0xFF:  # a fill byte
             place += 1
             continue
+        yield data[place + 1], place
         if data[place + 1] == _SCAN:
-            return data.find(_END, place) > 0
+            return
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return False

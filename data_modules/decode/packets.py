@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from data_modules.decode.frames import BrokenVideo, check_whole
+from data_modules.decode.frames import BrokenVideo, check_whole, read_packets
 
 # Codecs whose packets show exactly one frame each; the second kind never in another order than that of the packets.
 _REORDERING = {"h264", "hevc", "mpeg4"}
@@ -65,9 +65,9 @@ def index_packets(path: Path, container: InputContainer, stream: VideoStream, lo
         without bidirectional pictures, and unknown for MPEG-4 in AVI, whose packets are then as the file has them.
 
     Raises:
-        BrokenVideo: no packet, or fewer than the file announces.
+        BrokenVideo: no packet, fewer than the file announces, or more than are looked through.
     """
-    packets = [packet for packet in container.demux(stream) if packet.size > 0]
+    packets = [packet for packet in read_packets(path, container, stream) if packet.size > 0]
     if not packets:
         raise BrokenVideo(path, "has no frames")
     check_whole(path, container, stream, len(packets))

@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     ask("--set", action="append", default=[], metavar="[VARIANT:]KEY=VALUES", dest="sweeps",
         help="sweep an option of the model, one cell a value, as in objectives.latent_dynamics.weight=0.1,0.3,1; "
         "several make a grid; VARIANT: sweeps that variant alone")  # fmt: skip
-    ask("--preset", help="size of encoder and predictor: tiny, glyphs, small, base or large (that of the data)")
+    ask("--preset", help="size of encoder and predictor: tiny, glyphs, small, base, large, ... (that of the data)")
     ask("--benchmarks", help="names of data to evaluate on, with commas (those of the data)")
     ask("--profile", help="corruption profile, or none for clean clips alone (core)")
     ask("--probes", help="probe protocols, with commas (linear_time,attentive)")

@@ -102,7 +102,7 @@ def _clips(settings: Mapping[str, Any]) -> list[tuple[int, int]]:
 def _forward(settings: Mapping[str, Any]) -> float:
     """Operations of the encoder for one clip."""
     size, tokens = PRESETS[settings["model"]["preset"]], _tokens(settings)
-    return size.depth * tokens * (24.0 * size.width**2 + 4.0 * tokens * size.width)
+    return size.depth * tokens * ((8.0 + 4.0 * size.mlp_ratio) * size.width**2 + 4.0 * tokens * size.width)
 
 
 def _tokens(settings: Mapping[str, Any]) -> int:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from data_modules.base import ClipDataModule
 from data_modules.named import find_class
 from experiments.evaluation.analyses.base import Analysis
 from experiments.evaluation.analyses.classification import CorruptionRobustness as CorruptionAnalysis
 from experiments.evaluation.analyses.order import OrderSensitivity as OrderAnalysis
+from experiments.evaluation.analyses.rows import benchmark_names
 from experiments.evaluation.analyses.stability import RepresentationStability as StabilityAnalysis
 from experiments.evaluation.analyses.subspaces import SubspaceRobustness as SubspaceAnalysis
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.quiet_rng import preserved_rng
 from experiments.evaluation.ranks import Ranks
+from experiments.runs import reopen
 from vjepa.corruptions import PROFILES
 from vjepa.errors import UserError, unknown_name
 from vjepa.module import VideoJEPA
@@ -150,6 +154,8 @@ class FrozenProbe(EvaluationCallback):
     Args:
         enabled: probe in ``vjepa test`` even where no other evaluation is on.
         every_n_steps: optimizer steps between probes of a training run; 0 probes never.
+        keep_best: probe of a training run, as ``glyphs/motion/linear_time``, whose best step on validation clips is
+            kept as ``checkpoints/best.ckpt`` beside the last one; null keeps the last one alone.
         online_probes: protocols of those.
         online_train, online_val: clips that they are fitted on and judged by.
         probes, subspace_probes: protocols of the test, on the whole representation and on subspaces.
@@ -166,6 +172,7 @@ class FrozenProbe(EvaluationCallback):
         self,
         enabled: bool = False,
         every_n_steps: int = 0,
+        keep_best: str | None = None,
         online_probes: tuple[str, ...] = ("linear_time",),
         online_train: int = 2048,
         online_val: int = 1024,
@@ -181,7 +188,9 @@ class FrozenProbe(EvaluationCallback):
         super().__init__(enabled)
         if every_n_steps < 0:
             raise UserError(f"probe.every_n_steps {every_n_steps}: expected 0 (never) or more")
-        self.every_n_steps = every_n_steps
+        if keep_best and not every_n_steps:
+            raise UserError("probe.keep_best needs probes while the run trains: set probe.every_n_steps")
+        self.every_n_steps, self.keep_best, self._best = every_n_steps, keep_best, -1.0
         self.online = EvaluationPlan(online_probes, num_train=online_train, num_val=online_val)
         self.plan = EvaluationPlan(
             probes, subspace_probes=subspace_probes, num_train=num_train, num_val=num_val, num_test=num_test
@@ -190,6 +199,24 @@ class FrozenProbe(EvaluationCallback):
             find_class(name)
         self.controls, self.benchmarks, self.cache = controls, benchmarks, cache
         self._last_step = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse a best probe that will not be fitted, before anything is trained."""
+        if stage != "fit" or self.keep_best is None:
+            return
+        data: ClipDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        tasks = benchmark_names(data.name, [task.name for task in data.tasks])
+        known = [f"{task}/{probe}" for task in tasks for probe in self.online.probes]
+        if self.keep_best not in known:
+            raise unknown_name("probe.keep_best", self.keep_best, known)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value so far."""
+        return {"best": self._best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the best value of before."""
+        self._best = state_dict["best"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note where training starts or goes on; whatever was due there was done before."""
@@ -213,6 +240,12 @@ class FrozenProbe(EvaluationCallback):
         pl_module.log_dict(values, logger=False)
         for logger in trainer.loggers:
             logger.log_metrics(values, step=step)
+        self._keep_if_best(trainer, values)
+
+    def _keep_if_best(self, trainer: Trainer, values: dict[str, float]) -> None:
+        if self.keep_best and (value := values.get(f"probe/{self.keep_best}/top1", -1.0)) > self._best:
+            self._best = value
+            trainer.save_checkpoint(reopen(Path(trainer.default_root_dir)).best_checkpoint)
 
 
 def evaluations(trainer: Trainer) -> list[EvaluationCallback]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -11,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from experiments.environment import environment_facts
 from experiments.results import git_revision
 from experiments.runs import Run
-from vjepa.storage import atomic_write_text
+from vjepa.storage import atomic_write_text, clear_parts, read_record
 
 
 class RunRecord(Callback):
@@ -20,16 +19,20 @@ class RunRecord(Callback):
     Args:
         run: folder of the run.
         config: resolved configuration as YAML.
+
+    ``started_from``: weights that the run starts from in place of those of its seed; set before training.
     """
 
     def __init__(self, run: Run, config: str) -> None:
         self.run, self.config = run, config
+        self.started_from: dict[str, Any] | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record how the run is made."""
         if not trainer.is_global_zero:
             return
         self.run.done_mark.unlink(missing_ok=True)
+        clear_parts(self.run.folder)
         atomic_write_text(self.run.config, self.config)
         environment = environment_facts() | {
             "config_hash": self.run.config_hash,
@@ -38,18 +41,10 @@ class RunRecord(Callback):
             "precision": str(trainer.precision),
             "global_batch_size": global_batch_size(trainer),
         }
+        # A run that goes on started where its first part did.
+        if started := self.started_from or (read_record(self.run.environment) or {}).get("started_from"):
+            environment["started_from"] = started
         atomic_write_text(self.run.environment, json.dumps(environment, indent=2) + "\n")
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep the checkpoint before this one, should this one be damaged later."""
-        if trainer.is_global_zero and self.run.last_checkpoint.exists():
-            spare = self.run.previous_checkpoint.with_suffix(".new")
-            spare.unlink(missing_ok=True)
-            try:
-                spare.hardlink_to(self.run.last_checkpoint)
-            except OSError:  # a file system without links
-                shutil.copyfile(self.run.last_checkpoint, spare)
-            spare.replace(self.run.previous_checkpoint)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Mark the run finished; the checkpoint is on disk by now."""

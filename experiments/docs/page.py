@@ -22,7 +22,19 @@ SLOTS: Mapping[str, type] = {
     "model.target": TargetOptions,
     "model.predictor": PredictorOptions,
 }
-MODEL_SLOTS = ("layout", "app_ratio", "image_mode", "image_frames", "loss_exponent", "reading")
+MODEL_SLOTS = (
+    *(
+        "layout",
+        "app_ratio",
+        "rope",
+        "image_mode",
+        "image_frames",
+        "loss_exponent",
+        "reading",
+        "init_from",
+        "init_allow",
+    ),
+)
 
 HEAD = """\
 <!-- Written from the code by `vjepa docs objectives --write`. Edit docstrings, not this page. -->
@@ -70,7 +82,14 @@ def objectives_page(defects: str) -> str:
     terms = [term_facts(name, cls) for name, cls in REGISTRY.items()]
     parts = [HEAD, _terms_table(terms, links), RANKS, SLOT_HEAD]
     chosen = [option for option in options_of(VideoJEPA, "model") if option.name in MODEL_SLOTS]
-    parts.append(_slot("model", "Layout, images and reading.", chosen, links))
+    parts.append(
+        _slot(
+            "model",
+            "Layout, rotary positions, images, reading, and weights to start from ([weights.md](weights.md)).",
+            chosen,
+            links,
+        )
+    )
     for path, cls in SLOTS.items():
         parts.append(_slot(path, markdown_text(parse(cls).summary), options_of(cls, path), links))
     parts.append("## Each term\n\n")

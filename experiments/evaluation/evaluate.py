@@ -27,7 +27,7 @@ from experiments.evaluation.subjects import Subject
 from experiments.probes import protocol
 from experiments.results import Row, read_rows, write_clip_values, write_predictions, write_rows
 from vjepa.errors import UserError
-from vjepa.storage import atomic_write_text, digest_file, digest_json
+from vjepa.storage import atomic_write_text, clear_parts, digest_file, digest_json
 
 RESULTS = "results.jsonl"
 PREDICTIONS = "predictions.parquet"
@@ -201,6 +201,7 @@ class _Work:
             self.say(f"{split}: {len(lost)} of {total} clips are broken and left out for all encoders")
 
     def _write(self, report: Report) -> None:
+        clear_parts(self.out_dir)
         lost = self.excluded["test"]
         if len(lost):
             self.say(f"test: {len(lost)} of {len(self.chosen['test'])} clips are broken and left out for all encoders")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
 
 from data_modules.base import ClipDataModule
 from data_modules.generated.cache import cache_root
@@ -18,6 +19,7 @@ from data_modules.named import make_data
 from experiments.checkpoints import read_step
 from experiments.evaluation.analyses.base import Analysis, Report
 from experiments.evaluation.evaluate import evaluate
+from experiments.evaluation.external import external_subjects, open_external, pixels_beside
 from experiments.evaluation.from_model import init_control, model_subject, pixel_control
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.presentation.outcome import log_outcome
@@ -42,13 +44,13 @@ def feature_folder(chosen: str | None = None) -> Path:
 
 
 def open_benchmarks(
-    benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule, ranks: Ranks = ALONE
+    benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule | None, ranks: Ranks = ALONE
 ) -> list[ClipDataModule]:
     """Data modules to evaluate on, prepared and set up.
 
     Args:
         benchmarks: options of each by name; None is what the run was trained on.
-        trained_on: that; gives the shape of clips where the options do not.
+        trained_on: that; gives the shape of clips where the options do not. None leaves it to the benchmarks.
         ranks: processes that share the files; the first prepares them.
 
     Raises:
@@ -63,16 +65,20 @@ def open_benchmarks(
     return found
 
 
-def prepare_benchmarks(benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule) -> None:
+def prepare_benchmarks(benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule | None) -> None:
     """Make or check the files of data to evaluate on; arguments and errors as ``open_benchmarks``."""
     for data in _make(benchmarks, trained_on):
         data.prepare_data()
 
 
-def _make(benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule) -> list[ClipDataModule]:
+def _make(
+    benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule | None
+) -> list[ClipDataModule]:
     if benchmarks is None:
+        assert trained_on is not None
         return [trained_on]
-    shared = {name: getattr(trained_on, name) for name in ("num_frames", "size", "batch_size", "num_workers")}
+    names = () if trained_on is None else ("num_frames", "size", "batch_size", "num_workers")
+    shared = {name: getattr(trained_on, name) for name in names}
     return [make_data(name, options, shared) for name, options in benchmarks.items()]
 
 
@@ -149,17 +155,19 @@ def evaluate_runs(
     analyses: Sequence[Analysis],
     plan: EvaluationPlan,
     *,
+    others: Sequence[str] = (),
     out: Path | None = None,
     cache: str | None = None,
     controls: bool = True,
     device: str = "cpu",
 ) -> list[tuple[Path, Report]]:
-    """Evaluate finished runs side by side: each clip is decoded and damaged once for all of them.
+    """Evaluate finished runs and foreign encoders side by side: each clip is decoded and damaged once for all of them.
 
     Args:
-        runs: one or more, finished.
+        runs: finished.
         benchmarks: as ``open_benchmarks``; None is the data of the first run.
         analyses, plan: what is asked.
+        others: foreign encoders by name; there is at least one of them, or one run.
         out: folder of the results; None is the folder of the run, where there is only one.
         cache: folder of cached features.
         controls: judge random initialisations (one for each seed) and raw pixels too.
@@ -169,33 +177,42 @@ def evaluate_runs(
         Folder and report of each evaluation.
 
     Raises:
-        UserError: a run given twice, several without ``out``, a run of another clip shape than the first, or no
-            such device.
+        UserError: a run given twice, several without ``out``, a run of another clip shape than the first, a foreign
+            encoder alone without ``benchmarks``, ``out`` or a whole to look at, or no such device.
     """
-    if out is None and len(runs) > 1:
-        raise UserError(f"{len(runs)} runs are compared: say where the results go with --out FOLDER")
+    if out is None and len(runs) + len(others) > 1:
+        raise UserError(f"{len(runs) + len(others)} encoders are compared: say where the results go with --out FOLDER")
     hashes = [run.config_hash for run in runs]
     if repeated := next((run for run in runs if hashes.count(run.config_hash) > 1), None):
         raise UserError(f"{repeated.folder} is given twice, or with a copy of it: name each experiment once")
-    _check_device(device)
+    _check_others(others, len(runs), benchmarks is not None, out is not None, plan)
+    check_device(device)
     _check_shapes(runs)
-    trained_on = load_data(runs[0])
+    trained_on = load_data(runs[0]) if runs else None
     subjects: list[Subject] = []
     for run in runs:
         model = load_model(run).to(device)
-        own = subjects_of(run, model, checkpoint_step(run), label_of(run), controls)
-        # Runs of one seed and architecture share their controls.
-        known = {subject.digest for subject in subjects if subject.stamp.weights in CONTROLS}
-        subjects += [one for one in own if one.stamp.weights not in CONTROLS or one.digest not in known]
-    subjects = distinct(subjects)
+        _add(subjects, subjects_of(run, model, checkpoint_step(run), label_of(run), controls))
+    for word in others:
+        _add(subjects, external_subjects(open_external(word), device, controls))
+    if others:
+        tqdm.write(f"{', '.join(others)}: looked at as a whole, without subspaces and the surprise of a predictor")
     evaluated = []
     for benchmark in open_benchmarks(benchmarks, trained_on):
         folder = evaluation_folder(runs[0], benchmark) if out is None else out / benchmark.name
-        report = evaluate(subjects, benchmark, plan, analyses, out_dir=folder, cache_folder=feature_folder(cache))
+        pixels = [pixels_beside(subjects[-1], benchmark)] if controls and not runs else []
+        compared = distinct([*pixels, *subjects])
+        report = evaluate(compared, benchmark, plan, analyses, out_dir=folder, cache_folder=feature_folder(cache))
         for run in runs:
             merge_rows(run.results, (row for row in report.rows if row.config_hash == run.config_hash))
         evaluated.append((folder, report))
     return evaluated
+
+
+def _add(subjects: list[Subject], own: Sequence[Subject]) -> None:
+    """Add those of one encoder, but for controls that are there: of one seed and architecture they are the same."""
+    known = {subject.digest for subject in subjects if subject.stamp.weights in CONTROLS}
+    subjects += [one for one in own if one.stamp.weights not in CONTROLS or one.digest not in known]
 
 
 def distinct(subjects: Sequence[Subject]) -> list[Subject]:
@@ -209,7 +226,31 @@ def distinct(subjects: Sequence[Subject]) -> list[Subject]:
     return list(subjects)
 
 
-def _check_device(device: str) -> None:
+def _check_others(
+    others: Sequence[str], num_runs: int, has_benchmark: bool, has_out: bool, plan: EvaluationPlan
+) -> None:
+    """Refuse what foreign encoders do not have: data of their own, a folder, parts."""
+    if not others:
+        return
+    if repeated := next((word for word in others if others.count(word) > 1), None):
+        raise UserError(f"{repeated} is given twice: name each encoder once")
+    if not num_runs and not has_benchmark:
+        raise UserError(f"{others[0]} was trained on no data of this project: name what to show it, --benchmark NAME")
+    if not num_runs and not has_out:
+        raise UserError(f"{others[0]} has no folder of its own: say where the results go with --out FOLDER")
+    if not num_runs and plan.subspaces:
+        raise UserError(
+            f"--subspaces {','.join(plan.subspaces)}: {others[0]} is looked at as a whole; levels and halves are parts "
+            "of the encoders of this project"
+        )
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that torch cannot use here.
+
+    Raises:
+        UserError: it cannot.
+    """
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -23,13 +23,13 @@ class RowStamp:
     """Which encoder a result belongs to: the identity columns of a row.
 
     Args:
-        data: data set the encoder was pretrained on, or ``none``.
+        data: data set the encoder was pretrained on, ``none``, or ``unknown`` for weights of others.
         regime: pretraining mixture, e.g. ``glyphs``, ``ucf101`` or ``mixed``.
         variant, reading, layout: what was trained, by which reading, with which layout of the latent.
-        seed: pretraining seed.
+        seed: pretraining seed; -1 where none is known.
         step: optimizer steps taken.
-        weights: ``teacher``, ``online``, ``init`` or ``pixels``.
-        config_hash: digest of the resolved configuration.
+        weights: ``teacher``, ``online``, ``init``, ``pixels``, or ``pretrained`` for weights of others.
+        config_hash: digest of the resolved configuration; of an encoder of others, of its weights and options.
     """
 
     data: str

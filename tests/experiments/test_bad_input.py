@@ -42,6 +42,7 @@ CASES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*FIT, "--model.loss_exponent=0"), ("loss_exponent", "> 0")),
     ((*FIT, "--model.image_frames=3"), ("image_frames", "multiple")),
     ((*FIT, "--model.image_mode=twice"), ("twice",)),
+    ((*FIT, *GLYPHS, "--model.rope=v2", "--model.image_mode=single"), ("model.rope v2", "image embedding")),
     ((*FIT, "--model.target.kind=mea"), ("mea", "ema")),
     ((*FIT, "--model.target.momentum=[0.9,2.0]"), ("momentum", "[0, 1]")),
     ((*FIT, "--model.target.kind=self", "--model.target.evaluate=teacher"), ("teacher", "online")),
@@ -73,6 +74,17 @@ CASES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*FIT, *GLYPHS, "--ckpt_path={torn}"), ("torn.ckpt",)),
     ((*FIT, *GLYPHS, "--ckpt_path={foreign}"), ("foreign.ckpt",)),
     ((*FIT, *GLYPHS, "--ckpt_path={pickled}"), ("pickled.ckpt",)),
+    # weights of others
+    ((*FIT, *GLYPHS, "--model.init_from=missing.pt"), ("missing.pt", "no such file")),
+    ((*FIT, *GLYPHS, "--model.init_from={torn}"), ("torn.ckpt", "is torn")),
+    (
+        (*FIT, *GLYPHS, "--model.init_from={foreign}"),
+        ("foreign.ckpt", "holds the entries weights", "official V-JEPA 2"),
+    ),
+    ((*FIT, *GLYPHS, "--model.init_from={pickled}"), ("pickled.ckpt", "mkdir", "refused")),
+    (("probe", "{pickled}", "--benchmark=glyphs", "--out=out"), ("pickled.ckpt", "mkdir", "refused")),
+    (("probe", "{foreign}"), ("foreign.ckpt", "--benchmark")),
+    (("probe", "weights:missing.pt", "--benchmark=glyphs", "--out=out"), ("missing.pt", "no such file")),
     # runs, ablations, results
     (("probe", "nowhere"), ("nowhere", "no run")),
     (("probe", "{empty_folder}"), ("{empty_folder}", "no run")),

@@ -84,6 +84,7 @@ def test_contradictions_are_refused(options: dict[str, Any], message: str) -> No
     [
         ({}, {"encoder.patch_embed_img", "encoder.img_mod_embed", "predictor.img_mod_embed"}),
         ({"image_mode": "single"}, set()),
+        ({"rope": "v2"}, set()),
         ({"image_mode": "single", "reading": "as_released"}, {"predictor.mask_tokens.1"}),
         ({"image_mode": "single", "predictor": PredictorOptions(3)}, {"predictor.mask_tokens.2"}),
     ],
@@ -93,6 +94,16 @@ def test_parameters_that_no_step_reaches_are_frozen(options: dict[str, Any], fro
     named = model_of(**options).named_parameters()
     names = {name for name, value in named if not value.requires_grad and not name.startswith("target.")}
     assert {name.removesuffix(".proj.weight").removesuffix(".proj.bias") for name in names} == frozen
+
+
+def test_v2_trains_all_that_it_has(frames: Tensor) -> None:
+    """No modality vector, no image embedding, and nothing that a step leaves out."""
+    model = model_of(rope="v2")
+    assert not [name for name in model.state_dict() if "mod_embed" in name or "embed_img" in name]
+    model.loss(model.latents(frames, step=0)).total.backward()
+    without = {name for name, value in model.named_parameters() if value.requires_grad and value.grad is None}
+    assert not without
+    assert model.predictor.rope == model.encoder.rope == model.frozen("init").encoder.rope == "v2"
 
 
 def test_the_released_hard_region_temperature_reaches_latent_dynamics() -> None:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from vjepa.errors import UserError
-from vjepa.storage import atomic_path, atomic_write_bytes, atomic_write_text, digest, digest_file, digest_json
+from vjepa.storage import (
+    atomic_folder,
+    atomic_path,
+    atomic_write_bytes,
+    atomic_write_text,
+    digest,
+    digest_file,
+    digest_json,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -44,6 +52,32 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, old: bytes | None, fail
         raise failure
     assert names(tmp_path) == ([] if old is None else ["file"])
     assert old is None or path.read_bytes() == old
+
+
+def test_a_folder_appears_at_the_end_and_never_in_the_place_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "folder"
+    with atomic_folder(path) as temporary:
+        (temporary / "file").write_text("half")
+        assert not path.exists() and temporary.parent == path.parent
+    assert names(path.parent) == ["folder"] and names(path) == ["file"]
+    assert path.stat().st_mode & 0o777 == 0o777 & ~_umask()
+    with pytest.raises(UserError, match=r"folder exists already"), atomic_folder(path):
+        pass
+    assert names(path) == ["file"]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("boom"), KeyboardInterrupt()], ids=["error", "interrupt"])
+def test_a_failure_leaves_no_folder(tmp_path: Path, failure: BaseException) -> None:
+    with pytest.raises(type(failure)), atomic_folder(tmp_path / "folder") as temporary:
+        (temporary / "file").write_text("half")
+        raise failure
+    assert names(tmp_path) == []
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 @pytest.mark.parametrize(

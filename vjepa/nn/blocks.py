@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vjepa.nn.attention import Packing, attend
-from vjepa.nn.rope import rotate
+from vjepa.nn.rope import Rope, rotate
 
 LAYER_NORM_EPS = 1e-6
 
@@ -37,7 +37,8 @@ class RotaryAttention(nn.Module):
         Args:
             x: (B, K, width), or (P, width) with a packing.
             table: (K, head_dim / 2, 2) cosines and sines of these tokens, or (B, K, head_dim / 2, 2) where samples
-                keep different ones; (P, head_dim / 2, 2) with a packing. See ``vjepa.nn.rope.rotary_table``.
+                keep different ones; (P, head_dim / 2, 2) with a packing. Tiled, 4 in place of 2. See
+                ``vjepa.nn.rope.rotary_table``.
             packing: see ``vjepa.nn.attention.attend``.
 
         Returns:
@@ -107,11 +108,17 @@ class Stack(nn.ModuleList):
         return found
 
 
+def modality_vector(width: int, rope: Rope) -> nn.Parameter | None:
+    """What is added to every token of a kind of clip, (1, 1, width); V-JEPA 2 has none."""
+    return nn.Parameter(torch.zeros(1, 1, width)) if rope == "v2_1" else None
+
+
 def initialize(module: nn.Module, blocks: Iterable[nn.Module]) -> None:
     """Initialise a transformer in place.
 
     Linear and convolution weights are drawn from N(0, 0.02^2) truncated to [-2, 2], biases are 0, and the
-    output projections of block i (counted from 1) are divided by sqrt(2 i).
+    output projections of block i (counted from 1) are divided by sqrt(2 i). Modality vectors are drawn from
+    N(0, 1e-6^2).
 
     Source: the reference's initialisation (also that of V-JEPA 2).
     """
@@ -124,3 +131,6 @@ def initialize(module: nn.Module, blocks: Iterable[nn.Module]) -> None:
         assert isinstance(block, Block)
         block.attn.proj.weight.data.div_(math.sqrt(2 * depth))
         block.mlp.fc2.weight.data.div_(math.sqrt(2 * depth))
+    for name in ("video_mod_embed", "img_mod_embed"):
+        if (vector := getattr(module, name, None)) is not None:
+            nn.init.normal_(vector, std=1e-6)

@@ -1,4 +1,4 @@
-"""The video transformer of V-JEPA 2.1: tubelet and image embeddings, rotary blocks, four normed levels.
+"""The video transformer of V-JEPA 2.1 and 2: tubelet and image embeddings, rotary blocks, four normed levels.
 
 Legend: B batch, F frames, T time steps, H, W token grid, N = T*H*W, K kept tokens, P packed tokens, E width, L levels,
 D = L*E.
@@ -16,14 +16,11 @@ from torch.nn.functional import linear
 from vjepa.grid import Grid, gather_tokens
 from vjepa.layout import NUM_LEVELS
 from vjepa.nn.attention import pack, packing_of, unpack
-from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize
-from vjepa.nn.presets import Preset, level_blocks
-from vjepa.nn.rope import rotary_table
+from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize, modality_vector
+from vjepa.nn.presets import Preset, level_blocks, preset
+from vjepa.nn.rope import Rope, rope_table
 
 ALL_LEVELS = tuple(range(NUM_LEVELS))
-
-ROPE_REFERENCE_PIXELS = 256
-"""Rows and columns are stretched to the range they have at this resolution."""
 
 
 class PatchEmbed(nn.Module):
@@ -61,53 +58,59 @@ class Encoder(nn.Module):
         preset: sizes.
         patch: patch side in pixels.
         tubelet: frames a time step.
+        rope: ``v2_1``; or ``v2``, the encoder of V-JEPA 2, which has neither image embedding nor modality vectors.
 
     Source: V-JEPA 2.1 path of the study (ViT with 3D RoPE, ``interpolate_rope``).
     """
 
-    def __init__(self, preset: Preset, patch: int = 16, tubelet: int = 2) -> None:
+    def __init__(self, preset: Preset, patch: int = 16, tubelet: int = 2, rope: Rope = "v2_1") -> None:
         super().__init__()
-        self.preset, self.patch, self.tubelet = preset, patch, tubelet
+        self.preset, self.patch, self.tubelet, self.rope = preset, patch, tubelet, rope
         width = preset.width
         self.patch_embed = PatchEmbed(width, tubelet, patch)
-        self.patch_embed_img = PatchEmbed(width, 1, patch)
-        self.video_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
-        self.img_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
-        self.blocks = Stack(Block(width, preset.num_heads) for _ in range(preset.depth))
+        self.patch_embed_img = PatchEmbed(width, 1, patch) if rope == "v2_1" else None
+        self.video_mod_embed, self.img_mod_embed = (modality_vector(width, rope) for _ in range(2))
+        self.blocks = Stack(Block(width, preset.num_heads, preset.mlp_ratio) for _ in range(preset.depth))
         self.norms_block = nn.ModuleList(nn.LayerNorm(width, eps=LAYER_NORM_EPS) for _ in range(NUM_LEVELS))
         initialize(self, self.blocks)
-        nn.init.normal_(self.video_mod_embed, std=1e-6)
-        nn.init.normal_(self.img_mod_embed, std=1e-6)
+
+    def only_for(self, is_image: bool) -> list[nn.Parameter]:
+        """Parameters that no clip of the other kind (one frame, or several) reaches."""
+        embed, vector = self._embeddings(is_image)
+        return [*(() if embed is None else embed.parameters()), *(() if vector is None else (vector,))]
+
+    def _embeddings(self, is_image: bool) -> tuple[PatchEmbed | None, nn.Parameter | None]:
+        return (self.patch_embed_img, self.img_mod_embed) if is_image else (self.patch_embed, self.video_mod_embed)
 
     def grid(self, pixels: Tensor) -> Grid:
         """Token grid of a clip (B, 3, F, H_px, W_px).
 
         Raises:
-            ValueError: frames or sides are no multiple of tubelet or patch.
+            ValueError: frames or sides are no multiple of tubelet or patch, or ``v2`` is given a single frame.
         """
         _, _, frames, height, width = pixels.shape
-        if (frames > 1 and frames % self.tubelet) or height % self.patch or width % self.patch:
+        one_frame = frames == 1 and self.patch_embed_img is not None
+        if (frames % self.tubelet and not one_frame) or height % self.patch or width % self.patch:
             raise ValueError(
-                f"clip of {frames} frames, {height}x{width} px: expected 1 frame or a multiple of the tubelet "
+                f"clip of {frames} frames, {height}x{width} px: expected "
+                f"{'' if self.patch_embed_img is None else '1 frame or '}a multiple of the tubelet "
                 f"({self.tubelet}), and sides that are multiples of the patch ({self.patch})"
             )
-        time = 1 if frames == 1 else frames // self.tubelet
+        time = 1 if one_frame else frames // self.tubelet
         return Grid(time, height // self.patch, width // self.patch)
 
     def _taps(self, pixels: Tensor, indices: Sequence[Tensor] | None, levels: tuple[int, ...]) -> Tensor:
         """Run the blocks; return the chosen normed levels side by side, packed where there are indices."""
-        is_image = pixels.shape[2] == 1
-        embed = self.patch_embed_img if is_image else self.patch_embed
-        table = rotary_table(
-            self.grid(pixels),
-            self.preset.width // self.preset.num_heads,
-            ROPE_REFERENCE_PIXELS // self.patch,
-            pixels.device,
-        )
+        grid, head_dim = self.grid(pixels), self.preset.width // self.preset.num_heads
+        embed, vector = self._embeddings(pixels.shape[2] == 1)
+        assert embed is not None  # grid has refused a single frame
+        table = rope_table(self.rope, grid, head_dim, self.patch, pixels.device)
         packing = None
         if indices is not None:
             table, packing = pack([table[kept] for kept in indices]), packing_of(indices)
-        x = embed(pixels, indices) + (self.img_mod_embed if is_image else self.video_mod_embed)[0]
+        x = embed(pixels, indices)
+        if vector is not None:
+            x = x + vector[0]
         level_after = {block: level for level, block in enumerate(level_blocks(self.preset.depth))}
         taps = []
         for number, found in enumerate(self.blocks(x, table, packing)):
@@ -140,3 +143,10 @@ class Encoder(nn.Module):
         if indices is None:
             return self._taps(pixels, None, levels)
         return self._taps(pixels, [indices], levels).unflatten(0, indices.shape)
+
+
+def initial_encoder(size: str, patch: int, tubelet: int, rope: Rope, seed: int) -> Encoder:
+    """The encoder of a seed before training: the same weights in every run of the seed, whatever else it trains."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Encoder(preset(size), patch, tubelet, rope)

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from vjepa.grid import Grid
 from vjepa.nn.attention import pack, packing_of, unpack
-from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize
-from vjepa.nn.encoder import ROPE_REFERENCE_PIXELS
+from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize, modality_vector
 from vjepa.nn.presets import Preset
-from vjepa.nn.rope import rotary_table
+from vjepa.nn.rope import Rope, rope_table
+
+
+@dataclass(frozen=True)
+class PredictorOptions:
+    """Mask tokens of the predictor.
+
+    Args:
+        num_mask_tokens: learned mask tokens kept in the weights; None: one for each mask. The study's mixed regime
+            keeps 6 and uses the first.
+        mask_token: ``per_mask`` (as described) or ``first`` for all masks (as released); None: by the reading.
+    """
+
+    num_mask_tokens: int | None = None
+    mask_token: Literal["per_mask", "first"] | None = None
 
 
 class Predictor(nn.Module):
@@ -22,29 +37,32 @@ class Predictor(nn.Module):
         preset: sizes.
         patch: patch side in pixels (sets the range of rotary positions).
         num_mask_tokens: learned mask tokens; the study keeps masks x data sets of them.
+        rope: of the encoder; with ``v2`` there are no modality vectors.
 
     Source: V-JEPA 2.1 predictor of the study (``predict_all``, modality vectors).
         Differs: tokens are not sorted by position, which changes nothing, since attention sees positions only
         through the rotary table.
     """
 
-    def __init__(self, preset: Preset, patch: int = 16, num_mask_tokens: int = 2) -> None:
+    def __init__(self, preset: Preset, patch: int = 16, num_mask_tokens: int = 2, rope: Rope = "v2_1") -> None:
         super().__init__()
-        self.preset, self.patch = preset, patch
+        self.preset, self.patch, self.rope = preset, patch, rope
         width = preset.predictor_width
         self.predictor_embed = nn.Sequential(
             nn.Linear(preset.latent_width, preset.width), nn.GELU(), nn.Linear(preset.width, width)
         )
         self.mask_tokens = nn.ParameterList(torch.zeros(1, 1, width) for _ in range(num_mask_tokens))
-        self.video_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
-        self.img_mod_embed = nn.Parameter(torch.zeros(1, 1, width))
+        self.video_mod_embed, self.img_mod_embed = (modality_vector(width, rope) for _ in range(2))
         self.predictor_blocks = Stack(Block(width, preset.predictor_num_heads) for _ in range(preset.predictor_depth))
         self.predictor_norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.predictor_proj = nn.Linear(width, preset.latent_width)
         self.predictor_proj_context = nn.Linear(width, preset.latent_width)
         initialize(self, self.predictor_blocks)
-        nn.init.normal_(self.video_mod_embed, std=1e-6)
-        nn.init.normal_(self.img_mod_embed, std=1e-6)
+
+    def only_for(self, is_image: bool) -> list[nn.Parameter]:
+        """Parameters that no clip of the other kind (one frame, or several) reaches."""
+        vector = self.img_mod_embed if is_image else self.video_mod_embed
+        return [] if vector is None else [vector]
 
     def forward(
         self, context: Tensor, context_indices: Tensor, target_indices: Tensor, grid: Grid,
@@ -78,13 +96,10 @@ class Predictor(nn.Module):
             torch.cat((own, self.mask_tokens[token].expand(batch, count, -1).to(own.dtype)), dim=1)
             for own, token, (_, count) in zip(embedded, mask_tokens, asked, strict=True)
         ])  # fmt: skip
-        x = x + (self.img_mod_embed if is_image else self.video_mod_embed)[0]
-        table = rotary_table(
-            grid,
-            self.preset.predictor_width // self.preset.predictor_num_heads,
-            ROPE_REFERENCE_PIXELS // self.patch,
-            x.device,
-        )
+        for vector in self.only_for(is_image):
+            x = x + vector[0]
+        head_dim = self.preset.predictor_width // self.preset.predictor_num_heads
+        table = rope_table(self.rope, grid, head_dim, self.patch, x.device)
         positions = [torch.cat(both, dim=1) for both in zip(context_indices, target_indices, strict=True)]
         packing = packing_of(positions)
         x = self.predictor_blocks.last(x, pack([table[each] for each in positions]), packing)

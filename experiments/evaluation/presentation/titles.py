@@ -39,7 +39,8 @@ def _name(stamp: RowStamp) -> str:
     if stamp.weights == PIXELS:
         return PIXELS
     if is_random_init(stamp):
-        return "random init"
+        # Only encoders of others have a slash in their name; a run cannot.
+        return f"random init of {stamp.variant}" if "/" in stamp.variant else "random init"
     return variant_title(stamp.variant) + (" (initial weights)" if stamp.weights == "init" else "")
 
 

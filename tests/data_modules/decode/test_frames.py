@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from data_modules.decode import frames as decoding
 from data_modules.decode.frames import BrokenVideo, decode_uniform, decode_video, uniform_indices
+from data_modules.decode.reader import read_clip
 from data_modules.encode.mp4 import encode_mp4
 from tests.data_modules.encoded import write_video
 
@@ -233,3 +234,27 @@ def test_frames_too_large_are_refused_before_they_are_decoded(tmp_path: Path, mo
     monkeypatch.setattr(decoding, "MAX_PIXELS", 48 * 64 - 1)
     with pytest.raises(BrokenVideo, match=r"frames of 64 x 48 pixels"), decoding.open_video(path):
         pass
+
+
+def test_videos_too_long_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "long.mp4", numbered_frames(5, 48, 64))
+    monkeypatch.setattr(decoding, "MAX_FRAMES", 5)
+    assert len(decode_video(path)) == len(read_clip(path, lambda num_frames, fps: np.arange(num_frames))) == 5
+    monkeypatch.setattr(decoding, "MAX_FRAMES", 4)
+    for read in (decode_video, lambda one: read_clip(one, lambda num_frames, fps: np.arange(2))):
+        with pytest.raises(BrokenVideo, match=r"long.mp4: has more than the 4 frames that are looked through"):
+            read(path)
+
+
+def test_files_with_too_many_streams_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "many.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("mpeg4", rate=25) for _ in range(decoding.MAX_STREAMS + 1)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for stream in streams:
+            frame = av.VideoFrame.from_ndarray(numbered_frames(1, 32, 32)[0], format="rgb24")
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    with pytest.raises(BrokenVideo, match=r"many.mkv: has 65 streams, more than the 64 allowed"):
+        decode_video(path)

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from data_modules.decode import frames
 from data_modules.decode.frames import BrokenVideo
 from data_modules.decode.images import is_image, read_image
 
@@ -108,3 +109,16 @@ def test_a_truncated_png_is_broken(colours: NDArray[np.uint8], tmp_path: Path) -
 
 def test_videos_are_no_images() -> None:
     assert not is_image("a.mp4") and not is_image(Path("jpg/clip.avi"))
+
+
+@pytest.mark.parametrize("name", ["large.png", "large.jpg", "progressive.jpg"])
+def test_images_with_too_many_pixels_are_refused(
+    name: str, colours: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    Image.fromarray(colours).save(path, **({"progressive": True} if "progressive" in name else {}))
+    monkeypatch.setattr(frames, "MAX_PIXELS", 60 * 40)
+    assert read_image(path).shape == (40, 60, 3)
+    monkeypatch.setattr(frames, "MAX_PIXELS", 60 * 40 - 1)
+    with pytest.raises(BrokenVideo, match=r"has 60 x 40 pixels, more than the 2,399"):
+        read_image(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +31,8 @@ from tests.experiments.frozen.tiny_run import (
     run_processes,
     words,
 )
+from vjepa.latents import Clip
+from vjepa.module import VideoJEPA
 
 
 def test_online_probe_keeps_rows_and_scalars(probed: tuple[Run, Watch]) -> None:
@@ -54,6 +57,43 @@ def test_online_probe_changes_nothing_of_the_training(plain: Run, probed: tuple[
     tags = ["train/loss", "val/objective/prediction", "optimizer/lr"]
     before, after = (read_scalars(run.folder, tags) for run in (plain, probed[0]))
     assert before == after and set(before) == set(tags)
+
+
+def test_the_best_step_of_a_probe_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = ("--probe.keep_best=glyphs/motion/linear_time", "--checkpoint.every_n_train_steps=2")
+    arguments = words(tmp_path, *ONLINE, *kept, "--trainer.max_steps=8")
+    assert main(["fit", *arguments]) == 0
+    run = resolve_run(arguments)
+    values = {row.step: row.value for row in online_rows(run) if row.benchmark == "glyphs/motion"}
+    best = max(values, key=lambda step: (values[step], -step))
+    assert list(values) == [2, 4, 6, 8] and read_step(run.best_checkpoint) == best
+    assert read_step(run.last_checkpoint) == 8 and read_step(run.previous_checkpoint) == 6
+    state = torch.load(run.last_checkpoint, weights_only=True)["callbacks"]["FrozenProbe"]
+    assert state == {"best": values[best]}
+    capsys.readouterr()
+    assert main(["fit", *words(tmp_path / "other", *ONLINE, "--probe.keep_best=glyphs/motions/linear_time")]) == 2
+    assert "did you mean 'glyphs/motion/linear_time'?" in capsys.readouterr().err
+    assert not list((tmp_path / "other").rglob("config.yaml"))
+
+
+def test_a_probe_that_is_due_is_done_before_a_request_to_stop_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = VideoJEPA.training_step
+
+    def asked(model: VideoJEPA, batch: Clip, batch_idx: int) -> torch.Tensor:
+        if model.global_step == 1:  # on the way to the second step, after which a probe is due
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return step(model, batch, batch_idx)
+
+    monkeypatch.setattr(VideoJEPA, "training_step", asked)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        assert main(["fit", *words(tmp_path, *ONLINE)]) == RESUMABLE
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    run = resolve_run(words(tmp_path, *ONLINE))
+    assert read_step(run.last_checkpoint) == 2 and [row.step for row in online_rows(run)] == [2] * 3
 
 
 def test_interrupted_run_ends_with_the_same_rows(

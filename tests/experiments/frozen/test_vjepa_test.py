@@ -180,9 +180,11 @@ def test_fewer_test_batches_are_the_same_run(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.ddp
-def test_two_processes_test_as_one(tested: tuple[Run, Watch], tmp_path: Path) -> None:
+@pytest.mark.parametrize("world", [2, 4])
+def test_processes_test_as_one(world: int, tested: tuple[Run, Watch], tmp_path: Path) -> None:
+    """The same rows to the last digit, and so the same probes; 13 test clips are no multiple of the processes."""
     run = copied(tested[0], tmp_path / "run", lambda settings: None)
-    devices = ("--trainer.devices=2", "--trainer.strategy=ddp", f"--ckpt_path={run.last_checkpoint}")
+    devices = (f"--trainer.devices={world}", "--trainer.strategy=ddp", f"--ckpt_path={run.last_checkpoint}")
     cache = f"--probe.cache={tmp_path / 'features'}"
     run_processes(["-m", "vjepa", "test", *words(tmp_path, *ALL_ON, *devices, cache)])
     for name in ("results.jsonl", "EVALUATED.json"):

@@ -31,7 +31,7 @@ SIZES = ("--data.init_args.train_clips=48", "--data.init_args.val_clips=16", "--
 # Two micro-batches a step, and validation before and within training: places where no probe belongs.
 STEPS = ("--trainer.max_steps=4", "--trainer.accumulate_grad_batches=2", "--trainer.num_sanity_val_steps=2")
 ONLINE = ("--probe.every_n_steps=2", "--probe.online_train=24", "--probe.online_val=16")
-FEW = ("--probe.num_train=24", "--probe.num_val=16", "--probe.num_test=12")
+FEW = ("--probe.num_train=24", "--probe.num_val=16", "--probe.num_test=13")
 ALL_ON = (
     *("--probe.enabled=true", "--probe.probes=[linear_time,knn]", *FEW, "--order.enabled=true"),
     *(f"--{name}.enabled=true" for name in ("robustness", "stability", "subspaces")),

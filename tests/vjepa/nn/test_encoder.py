@@ -128,3 +128,17 @@ def test_sizes_that_do_not_divide_are_refused(encoder: Encoder, shape: tuple[int
 @pytest.mark.parametrize("size", [(2, 8, 8), (2, 8, 24), (4, 24, 8)])
 def test_grids_one_token_wide_are_finite(encoder: Encoder, size: tuple[int, ...]) -> None:
     assert encoder.levels(torch.ones(1, 3, *size)).isfinite().all()
+
+
+def test_v2_has_neither_image_embedding_nor_modality_vectors() -> None:
+    encoder, newer = Encoder(SMALL, patch=8, rope="v2"), Encoder(SMALL, patch=8)
+    absent = newer.state_dict().keys() - encoder.state_dict().keys()
+    assert absent == {"patch_embed_img.proj.weight", "patch_embed_img.proj.bias", "img_mod_embed", "video_mod_embed"}
+    assert encoder.state_dict().keys() < newer.state_dict().keys()
+    with pytest.raises(ValueError, match=r"expected a multiple of the tubelet \(2\)"):
+        encoder(torch.zeros(1, 3, 1, 16, 16))
+    kept = torch.tensor([[0, 3, 5]])
+    pixels = torch.randn(1, 3, 4, 16, 16)
+    assert encoder.levels(pixels, kept).shape == (1, 3, SMALL.latent_width)
+    encoder.levels(pixels).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in encoder.parameters())

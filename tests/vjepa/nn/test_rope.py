@@ -7,7 +7,7 @@ import torch
 
 from tests.conftest import Golden
 from vjepa.grid import Grid
-from vjepa.nn.rope import axis_angles, axis_channels, rotary_table, rotate
+from vjepa.nn.rope import axis_angles, axis_channels, rope_table, rotary_table, rotate
 
 CPU = torch.device("cpu")
 
@@ -91,3 +91,27 @@ def test_a_table_made_in_inference_mode_can_train() -> None:
     x = torch.ones(1, 1, 4, 8, requires_grad=True)
     rotate(x, rotary_table(Grid(1, 2, 2), 8, 16, CPU)).sum().backward()
     assert x.grad is not None
+
+
+def test_tiled_frequencies_give_each_channel_of_a_pair_its_own_angle() -> None:
+    grid, head_dim = Grid(3, 4, 5), 16  # 4 channels an axis, 4 unrotated
+    table = rope_table("v2", grid, head_dim, 8, CPU)
+    assert table.shape == (60, 8, 4)
+    x = torch.randn(60, head_dim)
+    turned = rotate(x, table)
+    token = 2 * 20 + 3 * 5 + 4  # last time step, row and column, positions not stretched
+    for first, position in ((0, 2), (4, 3), (8, 4)):
+        for channel in range(4):
+            angle = torch.tensor(position * (1.0, 0.01)[channel % 2])  # 10000 ** (-i / 2) for i = 0, 1, then again
+            pair = x[token, first + channel ^ 1] * (-1 if channel % 2 == 0 else 1)
+            expected = x[token, first + channel] * angle.cos() + pair * angle.sin()
+            assert torch.isclose(turned[token, first + channel], expected, atol=1e-6)
+    assert torch.equal(turned[:, 12:], x[:, 12:])
+
+
+def test_versions_differ_in_frequencies_and_in_range() -> None:
+    grid = Grid(3, 4, 5)
+    assert torch.equal(rope_table("v2_1", grid, 16, 8, CPU), rotary_table(grid, 16, 32, CPU))
+    plain, tiled = rotary_table(grid, 16, None, CPU), rope_table("v2", grid, 16, 8, CPU)
+    assert torch.equal(plain[:, 0], tiled[:, 0, :2])  # the fastest frequency of the first pair is the same
+    assert not torch.equal(plain[:, 0], tiled[:, 0, 2:])
