@@ -27,6 +27,7 @@ PROJECT_VERBS = {
     "cell": ("experiments.ablation.process", "train and evaluate one cell of an ablation; what its scheduler runs"),
     "results": ("experiments.results_command", "filter, sort and print result rows"),
     "report": ("experiments.ablation.run:report", "write table, report and boards of an ablation again"),
+    "show": ("experiments.show", "pictures of finished runs before a clip: features, masks, attention, ..."),
     "export": ("experiments.export", "weights of a finished run: safetensors, official layout, Hugging Face"),
     "claims": ("experiments.claims.command", "the study's claims, checked against its numbers, defects and our runs"),
     "variants": ("experiments.variants", "list the variants that ship"),

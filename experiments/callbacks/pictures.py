@@ -14,6 +14,7 @@ from data_modules.decode.frames import BrokenVideo
 from experiments.evaluation.quiet_rng import preserved_rng
 from vjepa.errors import UserError
 from vjepa.module import VideoJEPA
+from vjepa.motion import motion_map, normalize_motion
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
@@ -25,10 +26,11 @@ class Pictures(Callback):
     """Log animations of the masks over validation clips, and pictures of what the evaluated encoder makes of them.
 
     Logs ``pictures/masks/clip_<i>`` (GIF: context and target of each mask as the run's own masker draws them at that
-    step, and the motion map where masks follow it) and ``pictures/features/clip_<i>`` (PNG: the first three principal
-    components of patch features, of z_app and z_dyn too where the latent is divided) when training ends. The first
-    process draws, or none where weights are divided over processes; nothing of it reaches the model, and the global
-    random states are left as they were.
+    step, and the motion map where masks follow it), ``pictures/motion/clip_<i>`` (GIF: the motion map),
+    ``pictures/features/clip_<i>`` (PNG: the first three principal components of patch features, of z_app and z_dyn too
+    where the latent is divided) and ``pictures/similarity`` (PNG: z_app and z_dyn, each time step against each) when
+    training ends. The first process draws, or none where weights are divided over processes; nothing of it reaches the
+    model, and the global random states are left as they were.
 
     Args:
         enabled: whether anything is drawn.
@@ -102,36 +104,41 @@ def picture_summaries(model: VideoJEPA, frames: torch.Tensor, step: int) -> Iter
         step: optimizer step, by which masks are drawn.
     """
     # TensorBoard and matplotlib take a second to import, and a command line that draws nothing needs neither.
-    from experiments.pictures import draw_features, draw_masks, encode_gif, encode_png, image_summary, principal_colours
+    from experiments.pictures import (
+        beside,
+        draw_features,
+        draw_masks,
+        encode_gif,
+        encode_png,
+        image_summary,
+        motion_panels,
+        principal_colours,
+    )
+    from experiments.pictures.latent import latent_halves, latent_parts
+    from experiments.pictures.similarity import draw_similarity
 
     pixels = model.pixels(frames.to(model.device))
     grid = model.encoder.grid(pixels)
     masks = model.masks(grid, len(pixels), step=step, pixels=pixels, held_out=True).to("cpu")
-    motion = None if model.motion_maps is None else model.motion_maps(pixels, grid, held_out=True).numpy()
+    motion = normalize_motion(motion_map(pixels, grid, "area"), "per_sample").cpu().numpy()
     # An image that is encoded as a video is shown as one.
     shown = frames.expand(-1, pixels.shape[2], -1, -1, -1).numpy()
+    levels = model.frozen(all_levels=True)(frames.to(model.device)).cpu()
     parts = []
-    for title, features in encoded_parts(model, frames).items():
+    for title, features in latent_parts(levels, model.layout).items():
         values = features.unflatten(2, (grid.height, grid.width)).numpy()
         parts.append((title, principal_colours(values)))
     for clip in range(len(frames)):
         chosen = [(c[clip].numpy(), t[clip].numpy()) for c, t in zip(masks.context, masks.target, strict=True)]
-        animation = draw_masks(shown[clip], grid, chosen, None if motion is None else motion[clip])
-        yield image_summary(f"pictures/masks/clip_{clip}", encode_gif(animation), *animation.shape[1:3])
+        animations = {
+            "masks": draw_masks(shown[clip], grid, chosen, None if model.motion_maps is None else motion[clip]),
+            "motion": beside(motion_panels(shown[clip], motion[clip])),
+        }
+        for kind, animation in animations.items():
+            yield image_summary(f"pictures/{kind}/clip_{clip}", encode_gif(animation), *animation.shape[1:3])
         rows = [(title, colours.pixels[clip], colours.explained) for title, colours in parts]
         picture = draw_features(shown[clip], rows)
         yield image_summary(f"pictures/features/clip_{clip}", encode_png(picture), *picture.shape[:2])
-
-
-def encoded_parts(model: VideoJEPA, frames: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Features by title, (n, T, S, C) on the CPU: the last level that evaluation reads, and both halves of the latent.
-
-    Args:
-        model: its evaluated weights are used.
-        frames: (n, F, H_px, W_px, 3) uint8.
-    """
-    levels = model.frozen(all_levels=True)(frames.to(model.device)).cpu()
-    parts = {"features": levels[..., -model.encoder.preset.width :]}
-    if model.layout.is_factorized:
-        parts["z_app"], parts["z_dyn"] = model.layout.split(levels)
-    return parts
+    halves = [latent_halves(one, model.layout, f"clip {number}") for number, one in enumerate(levels)]
+    picture = draw_similarity(halves, shown.shape[1])
+    yield image_summary("pictures/similarity", encode_png(picture), *picture.shape[:2])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from experiments.docs.corruptions import robustness_page
+from experiments.docs.gallery import draw_gallery, gallery_page
 from experiments.docs.page import objectives_page
 from vjepa.errors import UserError
 from vjepa.storage import atomic_write_text
@@ -17,7 +18,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs"
 PAGES: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "objectives": ("defects", objectives_page),
     "robustness": ("robustness", robustness_page),
+    "gallery": ("gallery", gallery_page),
 }
+DRAWN: Mapping[str, Callable[[Path], None]] = {"gallery": draw_gallery}
+"""Pages whose pictures, in images/PAGE, are drawn when they are written."""
 
 
 def main(options: Sequence[str]) -> int:
@@ -36,6 +40,8 @@ def main(options: Sequence[str]) -> int:
     if chosen.write:
         atomic_write_text(path, page)
         print(f"wrote {path}")
+        if chosen.page in DRAWN:
+            DRAWN[chosen.page](FOLDER / "images" / chosen.page)
     elif chosen.check:
         if not path.is_file() or path.read_text() != page:
             print(f"{path} is not what the code says: run vjepa docs {chosen.page} --write", file=sys.stderr)

@@ -71,10 +71,8 @@ class ProbeFitter:
             subject: whose features.
             complete: whether all clips that are not known as broken can be read, since an earlier subject saw them.
         """
-        sources = self._cached_means(subject)
-        places = None if sources is None else self._places(subject, sources)
-        found = [None if places is None else place.find(self.say) for place in places or ()]
-        if sources is None or places is None or None in found:
+        sources, found = self._stored(subject)
+        if sources is None or None in found:
             sources = self._sources(subject, complete)
             places = self._places(subject, sources)
             found = [self._fit_one(subject, place, sources) for place in places]
@@ -83,6 +81,16 @@ class ProbeFitter:
         probes = tuple(probe for probe in found if probe is not None)
         rows = tuple(self._row(subject, probe, sources["val"].excluded) for probe in probes)
         return Fitted(probes, rows, {split: source.excluded for split, source in sources.items()})
+
+    def stored(self, subject: Subject) -> tuple[FittedProbe, ...]:
+        """The probes of a subject that were fitted before, by view, protocol and task; nothing is fitted or encoded."""
+        return tuple(probe for probe in self._stored(subject)[1] if probe is not None)
+
+    def _stored(self, subject: Subject) -> tuple[dict[str, TokenSource] | None, list[FittedProbe | None]]:
+        """Features without tokens where they are in the cache, and each probe that is there."""
+        sources = self._cached_means(subject)
+        places = [] if sources is None else self._places(subject, sources)
+        return sources, [place.find(self.say) for place in places]
 
     def _row(self, subject: Subject, probe: FittedProbe, excluded: Tensor) -> Row:
         """Accuracy on validation."""

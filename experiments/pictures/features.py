@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from experiments.pictures.panels import PAPER, Pixels, fitted, sized, text_strip
+from experiments.pictures.overlays import steps_of
+from experiments.pictures.panels import SIDE, Panel, Pixels, fitted, sized
+from experiments.pictures.strips import STRIP_SIDE, over_time
 
-_SIDE, _LABEL, _GAP = 112, 118, 6
 _LIMITS = (0.02, 0.98)
 """Quantiles of a component that become no and full colour."""
 _FLOOR = 1e-12
@@ -68,31 +69,23 @@ def _axes(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def draw_features(frames: Pixels, rows: Sequence[tuple[str, Pixels, float]]) -> Pixels:
-    """A clip above its features, time steps from left to right.
+    """A clip above its features, time steps from left to right: (height, width, 3); arguments as ``feature_panels``."""
+    return over_time(feature_panels(frames, rows, STRIP_SIDE), len(rows[0][1]))
+
+
+def feature_panels(frames: Pixels, rows: Sequence[tuple[str, Pixels, float]], side: int = SIDE) -> list[Panel]:
+    """A clip, then its features.
 
     Args:
         frames: (F, H_px, W_px, 3) uint8.
         rows: title, colours (T, H, W, 3) and explained share of each part of the features.
-
-    Returns:
-        (height, width, 3) uint8.
+        side: of a panel, in pixels.
     """
     num_steps = len(rows[0][1])
-    size = fitted(frames.shape[1], frames.shape[2], _SIDE)
-    middle = (2 * np.arange(num_steps) + 1) * len(frames) // (2 * num_steps)  # frame of each time step
-    strips = [_strip(("clip", f"{num_steps} time steps"), sized(frames[middle], size))]
+    size = fitted(frames.shape[1], frames.shape[2], side)
+    panels = [Panel("clip", sized(frames, size), ((None, f"{num_steps} time steps"),))]
     for title, colours, explained in rows:
         share = "no variance" if np.isnan(explained) else f"{explained:.0%} of variance"
-        strips.append(_strip((title, "3 components:", share), sized(colours, size)))
-    gap = np.full((_GAP, strips[0].shape[1], 3), PAPER, np.uint8)
-    return np.concatenate([part for strip in strips for part in (gap, strip)] + [gap])
-
-
-def _strip(lines: Sequence[str], pictures: Pixels) -> Pixels:
-    """Text, then pictures (T, h, w, 3), from left to right."""
-    height = pictures.shape[1]
-    gap = np.full((height, _GAP, 3), PAPER, np.uint8)
-    parts = [gap, text_strip(height, _LABEL, [(None, line) for line in lines])]
-    for picture in pictures:
-        parts += [picture, gap]
-    return np.concatenate(parts, axis=1)
+        moving = sized(colours, size)[steps_of(len(frames), num_steps)]
+        panels.append(Panel(title, moving, ((None, "3 components:"), (None, share))))
+    return panels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,11 @@ SIDE = 160
 INK: Colour = (34, 34, 34)
 PAPER: Colour = (255, 255, 255)
 TRACK: Colour = (217, 217, 217)
+BLUE: Colour = (0, 114, 178)
+YELLOW: Colour = (230, 159, 0)
+GREY: Colour = (120, 120, 120)
+KEY_COLOURS: tuple[Colour, ...] = (PAPER, INK, TRACK, BLUE, YELLOW, GREY)
+"""Colours that mean something, of Okabe and Ito's palette; files keep them exactly."""
 _LINE, _GAP, _BAR, _SWATCH = 16, 10, 3, 9
 
 
@@ -54,13 +60,40 @@ def sized(frames: Pixels, size: tuple[int, int]) -> Pixels:
     return np.stack([cv2.resize(frame, size[::-1], interpolation=way) for frame in frames])
 
 
+def at_side(frames: Pixels, side: int = SIDE) -> Pixels:
+    """Frames at the size of ``fitted``."""
+    return sized(frames, fitted(frames.shape[1], frames.shape[2], side))
+
+
+def clip_panel(frames: Pixels, num_steps: int, side: int = SIDE) -> Panel:
+    """A clip (F, H_px, W_px, 3) as it is, to stand beside what an encoder of T time steps makes of it."""
+    note = f"{len(frames)} frames, {num_steps} time steps"
+    return Panel("clip", at_side(frames, side), ((None, note),))
+
+
 def beside(panels: Sequence[Panel]) -> Pixels:
     """Panels from left to right, above a bar that shows the time: (F, height, width, 3).
 
     Args:
         panels: one or more, with one number of frames; a panel of one frame stands still.
     """
-    num_frames = max(len(panel.frames) for panel in panels)
+    return in_rows([panels])
+
+
+def in_rows(rows: Sequence[Sequence[Panel]]) -> Pixels:
+    """Rows of panels below one another, above a bar that shows the time: (F, height, width, 3).
+
+    Args:
+        rows: one or more, of as many panels of equal widths; frames as in ``beside``.
+    """
+    num_frames = max(len(panel.frames) for panels in rows for panel in panels)
+    parts = [_row(panels, num_frames) for panels in rows]
+    gap = _paper(num_frames, _GAP, parts[0].shape[2])
+    picture = np.concatenate([part for row in parts for part in (gap, row)], axis=1)
+    return np.concatenate([picture, _time_bar(num_frames, picture.shape[2])], axis=1)
+
+
+def _row(panels: Sequence[Panel], num_frames: int) -> Pixels:
     num_lines = 1 + max(len(panel.notes) for panel in panels)
     columns = [_column(panel, num_frames, num_lines) for panel in panels]
     height = max(column.shape[1] for column in columns)
@@ -68,8 +101,7 @@ def beside(panels: Sequence[Panel]) -> Pixels:
     parts = [gap]
     for column in columns:
         parts += [_lengthened(column, height), gap]
-    picture = np.concatenate(parts, axis=2)
-    return np.concatenate([picture, _time_bar(num_frames, picture.shape[2])], axis=1)
+    return np.concatenate(parts, axis=2)
 
 
 def text_strip(height: int, width: int, lines: Sequence[tuple[Colour | None, str]]) -> Pixels:
@@ -84,6 +116,29 @@ def text_strip(height: int, width: int, lines: Sequence[tuple[Colour | None, str
             left = _SWATCH + 6
         draw.text((left, top + _LINE / 2), text, fill=INK, font=_font(), anchor="lm")
     return np.asarray(image)
+
+
+def text_width(text: str) -> int:
+    """Pixels that a line takes."""
+    return math.ceil(_font().getlength(text))
+
+
+def wrapped(text: str, width: int, most_lines: int) -> list[str]:
+    """Words of a text on lines of ``width`` pixels; what does not fit ends in an ellipsis."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    kept = lines[:most_lines]
+    for number, line in enumerate(kept):
+        is_cut = number == most_lines - 1 and len(lines) > most_lines
+        if is_cut or text_width(line) > width:
+            while line and text_width(line + "\u2026") > width:
+                line = line[:-1]
+            kept[number] = line + "\u2026"
+    return kept
 
 
 def _column(panel: Panel, num_frames: int, num_lines: int) -> Pixels:

@@ -78,6 +78,13 @@ class AttentiveProbe:
         """(B, C) float32 on the CPU."""
         return _all_logits(self.module, encoded)[:, 0]
 
+    def attention(self, encoded: Encoded) -> Tensor:
+        """How much it looks at each token, mean over heads: (B, T, S) float32 on the CPU, sum 1 a clip."""
+        follow(self.module, encoded.tokens)
+        with torch.inference_mode():
+            weights = self.module.attention(self.module.normalise(encoded.tokens.flatten(1, 2)))[0]
+        return weights.mean(dim=1).unflatten(1, encoded.tokens.shape[1:3]).cpu().clone()
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """What ``restore`` needs."""
         return self.module.state_dict(), {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}

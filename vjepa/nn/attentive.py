@@ -115,18 +115,32 @@ class AttentiveProbes(nn.Module):
             return found
         return torch.baddbmm(bias[:, None], x, weight)
 
-    def _attend(self, normed: Tensor) -> Tensor:
-        members, width = self.query.shape
-        head_width = width // self.num_heads
+    def attention(self, normed: Tensor) -> Tensor:
+        """How much each head looks at each token.
+
+        Args:
+            normed: (B, N, E) tokens after ``normalise``.
+
+        Returns:
+            (G, B, heads, N), >= 0; sums over N are 1.
+        """
+        return self._weights(normed).unflatten(1, (-1, self.num_heads)).transpose(0, 1)
+
+    def _weights(self, normed: Tensor) -> Tensor:
+        """Attention of all heads of all members, (B, G*heads, N)."""
+        head_width = self.query.shape[1] // self.num_heads
         query = self._affine(self.query[:, None], self.query_proj, self.query_bias)[:, 0]
         query = query.unflatten(1, (self.num_heads, head_width)) * head_width**-0.5
         key = self.key.unflatten(2, (self.num_heads, head_width))  # (G, E, heads, E/heads)
         probe = torch.einsum("gehd,ghd->ghe", key, query) * self.norm_tokens_weight[:, None]
         scores = probe.flatten(0, 1) @ normed.transpose(1, 2)  # (B, G*heads, N)
-        mixed = scores.softmax(-1) @ normed  # (B, G*heads, E)
-        mixed = mixed.unflatten(1, (members, self.num_heads)).permute(1, 2, 0, 3)  # (G, heads, B, E)
+        return scores.softmax(-1)
+
+    def _attend(self, normed: Tensor) -> Tensor:
+        mixed = self._weights(normed) @ normed  # (B, G*heads, E)
+        mixed = mixed.unflatten(1, (-1, self.num_heads)).permute(1, 2, 0, 3)  # (G, heads, B, E)
         mixed = mixed * self.norm_tokens_weight[:, None, None] + self.norm_tokens_bias[:, None, None]
-        value = self.value.unflatten(2, (self.num_heads, head_width)).transpose(1, 2)  # (G, heads, E, E/heads)
+        value = self.value.unflatten(2, (self.num_heads, -1)).transpose(1, 2)  # (G, heads, E, E/heads)
         pooled = (mixed @ value).permute(0, 2, 1, 3).flatten(2)  # (G, B, E)
         return pooled + self.value_bias[:, None]
 

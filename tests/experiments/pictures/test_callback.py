@@ -33,7 +33,8 @@ from vjepa.errors import UserError
 ROOT = Path(__file__).parents[3]
 OFF = ("--pictures.enabled=false",)
 OFTEN = ("--pictures.every_n_steps=2", "--pictures.num_clips=3")
-NAMES = [f"pictures/{kind}/clip_{clip}" for kind in ("features", "masks") for clip in range(3)]
+KINDS = ("features", "masks", "motion")
+NAMES = [*(f"pictures/{kind}/clip_{clip}" for kind in KINDS for clip in range(3)), "pictures/similarity"]
 
 
 def words(root: Path, *extra: str) -> list[str]:
@@ -114,9 +115,15 @@ def test_event_files_hold_animations_and_pictures(drawn: tuple[Run, list[bool]])
             image = Image.open(BytesIO(event.encoded_image_string))
             assert image.size == (event.width, event.height)
             # Eight frames; the pictures have four time steps of the clip and of whole, z_app and z_dyn.
-            assert (image.format, getattr(image, "n_frames", 1)) == (("GIF", 8) if "masks" in tag else ("PNG", 1))
+            moves = "masks" in tag or "motion" in tag
+            assert (image.format, getattr(image, "n_frames", 1)) == (("GIF", 8) if moves else ("PNG", 1))
         # The clip, two masks and the motion map; 32 pixels become 160, and 96 in the smaller panels.
-        assert sizes == ({(10 + 4 * 170, 237)} if "masks" in tag else {(124 + 4 * 102, 6 + 4 * 102)})
+        expected = {
+            "masks": (10 + 4 * 170, 247),
+            "motion": (10 + 2 * 170, 215),
+            "features": (124 + 4 * 102, 6 + 4 * 102),
+        }
+        assert sizes == {expected[kind] for kind in KINDS if kind in tag} or tag == "pictures/similarity"
 
 
 def test_clips_are_of_validation_and_the_same_at_every_step(drawn: tuple[Run, list[bool]]) -> None:

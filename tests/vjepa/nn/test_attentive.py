@@ -52,6 +52,23 @@ def test_each_member_equals_textbook_attention(mlp_ratio: float) -> None:
         assert torch.allclose(logits[member], textbook(probes, member, tokens), atol=1e-4)
 
 
+def test_attention_of_each_head_is_that_of_textbook_attention() -> None:
+    probes = randomised(3)
+    tokens = torch.randn(4, 7, WIDTH, generator=torch.Generator().manual_seed(2))
+    found = probes.attention(probes.normalise(tokens))
+    assert found.shape == (3, 4, HEADS, 7)
+    for member in range(3):
+        p = {name: value[member] for name, value in probes.named_parameters()}
+        attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+        with torch.no_grad():
+            attention.in_proj_weight.copy_(torch.cat([p["query_proj"].T, p["key"].T, p["value"].T]))
+            attention.in_proj_bias.copy_(torch.cat([p["query_bias"], torch.zeros(WIDTH), p["value_bias"]]))
+        normed = F.layer_norm(tokens, (WIDTH,), p["norm_tokens_weight"], p["norm_tokens_bias"], LAYER_NORM_EPS)
+        query = p["query"].expand(len(tokens), 1, -1)
+        _, expected = attention(query, normed, normed, average_attn_weights=False)
+        torch.testing.assert_close(found[member], expected[:, :, 0], atol=1e-5, rtol=1e-4)
+
+
 def test_members_share_nothing() -> None:
     probes = randomised(3)
     tokens = torch.randn(4, 10, WIDTH, generator=torch.Generator().manual_seed(2))
