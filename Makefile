@@ -15,6 +15,9 @@ ABLATION = --out '$(STUDY)' $(if $(VARIANTS),--variants '$(VARIANTS)') $(if $(RE
 	$(if $(JOBS),--jobs '$(JOBS)') $(if $(DEVICES),--devices '$(DEVICES)') $(if $(ENGINE),--engine '$(ENGINE)') \
 	$(if $(TITLE),--title '$(TITLE)') $(if $(filter-out 0,$(DRY)),--dry-run) $(ARGS)
 
+# Tests of a file share what it trains once, so they stay in one process.
+ON_EACH_CORE = --numprocesses logical --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo ablation ablation-core ablation-ucf101 ablation-mixed report results claims docs site bench board lock test test-slow check format clean
 
@@ -83,11 +86,11 @@ lock: $(READY)  ## pin every dependency, with hashes, in requirements.lock (make
 	@UV_NATIVE_TLS=true $(BIN)/uv pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --universal \
 		--generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock
 
-test: $(READY)  ## the tests, without the long ones
-	@$(BIN)/python -m pytest
+test: $(READY)  ## the tests, without the long ones, a process on each core
+	@$(BIN)/python -m pytest $(ON_EACH_CORE)
 
-test-slow: $(READY)  ## the long tests
-	@$(BIN)/python -m pytest -m slow
+test-slow: $(READY)  ## the long tests, a process on each core
+	@$(BIN)/python -m pytest -m slow $(ON_EACH_CORE)
 
 check: $(READY)  ## linters and types; changes nothing
 	@$(BIN)/ruff check .

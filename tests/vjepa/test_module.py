@@ -88,7 +88,7 @@ def test_contradictions_are_refused(options: dict[str, Any], message: str) -> No
         ({"image_mode": "single", "reading": "as_released"}, {"predictor.mask_tokens.1"}),
         ({"image_mode": "single", "predictor": PredictorOptions(3)}, {"predictor.mask_tokens.2"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_parameters_that_no_step_reaches_are_frozen(options: dict[str, Any], frozen: set[str]) -> None:
     named = model_of(**options).named_parameters()
