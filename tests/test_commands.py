@@ -102,11 +102,11 @@ RUN: dict[str, Callable[[Workplace, list[str]], list[str]]] = {
     r"fit .*as_released --model.objectives.static null": fit,
     r"fit .*my-videos.yaml": fit_videos,
     r"probe runs/": evaluate,
-    r"export ": export,
+    r"(export|features) runs/": export,
     r"prepare (glyphs|kathabench)": prepare,
 }
 """By a pattern of the words after vjepa: how a command is made small."""
-SLOW = ("fit", "probe", "prepare", "bench", "export")
+SLOW = ("fit", "probe", "prepare", "bench", "export", "features")
 
 
 def small(command: Command) -> Callable[[Workplace, list[str]], list[str]] | None:
@@ -162,7 +162,7 @@ def test_runs(
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("VJEPA_CACHE", str(tmp_path / "cache"))
     verb = command.words[1]
-    run = request.getfixturevalue("finished_run") if verb in ("probe", "export") else tmp_path
+    run = request.getfixturevalue("finished_run") if verb in ("probe", "export", "features") else tmp_path
     make = small(command)
     assert make is not None
     assert main([verb, *make(Workplace(tmp_path, run), list(command.words[2:]))]) == 0

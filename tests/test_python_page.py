@@ -76,6 +76,13 @@ def test_every_term_is_a_name_of_the_package() -> None:
         objectives.LatentDynamic  # noqa: B018
 
 
+def test_what_editors_are_told_of_the_terms_is_true() -> None:
+    (told,) = re.findall(r"    class Objectives:\n(.*?)\nelse:", Path(objectives.__file__).read_text(), flags=re.DOTALL)
+    fields = dict(re.findall(r"^ +(\w+): (\w+) \| None = None$", told, flags=re.MULTILINE))
+    assert len(fields) >= 14
+    assert all(objectives.REGISTRY[name].__name__ == kind for name, kind in fields.items())
+
+
 def test_a_model_that_was_not_trained_is_evaluated_and_left_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -101,8 +101,9 @@ def choose(cases: dict[str, Case], only: str | None) -> dict[str, Case]:
 
 def make_model(case: Case, options: argparse.Namespace) -> VideoJEPA:
     """The model of a case, in the layout that its terms need."""
-    terms = {"prediction": TargetPrediction(), "context": ContextPrediction(ramp_fractions=(0.0, 0.0))}
-    objectives = Objectives(**terms, **{term.name: term for term in case.terms})
+    terms: dict[str, Any] = {term.name: term for term in case.terms}
+    base = Objectives(prediction=TargetPrediction(), context=ContextPrediction(ramp_fractions=(0.0, 0.0)))
+    objectives = replace(base, **terms)
     factorized = any("whole" not in term.layouts for term in case.terms)
     cls, layout = (FactorizedVideoJEPA, "factorized") if factorized else (VideoJEPA, "whole")
     return cls(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -33,7 +33,7 @@ REGISTRY: Mapping[str, type[Objective]] = _discover()
 
 _CLASSES = {cls.__name__: cls for cls in REGISTRY.values()}
 
-if TYPE_CHECKING:  # for editors; ``__getattr__`` finds these and every class of a new file
+if TYPE_CHECKING:  # for editors; at run time these and every class of a new file are found
     from vjepa.objectives.action import ActionPrediction
     from vjepa.objectives.delta import DeltaPrediction
     from vjepa.objectives.factorization import Orthogonality, StaticAppearance
@@ -47,7 +47,25 @@ if TYPE_CHECKING:  # for editors; ``__getattr__`` finds these and every class of
     from vjepa.objectives.temporal_contrast import TemporalContrast
     from vjepa.objectives.velocity_gate import VelocityGate
 
-    Objectives: TypeAlias = Any
+    @dataclass(frozen=True)
+    class Objectives:
+        """One optional field per objective; None leaves the term out."""
+
+        prediction: TargetPrediction | None = None
+        context: ContextPrediction | None = None
+        action: ActionPrediction | None = None
+        delta: DeltaPrediction | None = None
+        hamiltonian: HamiltonianDynamics | None = None
+        hard_region: HardRegionWeighting | None = None
+        kinematic: KinematicSmoothness | None = None
+        latent_dynamics: LatentDynamics | None = None
+        orthogonality: Orthogonality | None = None
+        sigreg: SketchedIsotropy | None = None
+        spectral: SpectralPrediction | None = None
+        static: StaticAppearance | None = None
+        temporal_contrast: TemporalContrast | None = None
+        velocity_gate: VelocityGate | None = None
+
 else:
     Objectives = make_dataclass(
         "Objectives",
