@@ -28,7 +28,7 @@ EVERY_S = 2.0
 
 @dataclass(frozen=True)
 class Sample:
-    """What a tree of processes holds; MB are private memory and its part of what is shared (PSS)."""
+    """What a tree of processes holds; MB are anonymous and shared memory, each page counted once, and no libraries."""
 
     second: float
     steps: int
@@ -101,7 +101,7 @@ def sample(pid: int, second: float, checkpoint: Path, scratch: Path) -> Sample:
     return Sample(
         second=round(second, 1),
         steps=read_step(checkpoint),
-        megabytes=round(sum(map(proportional_mb, tree)), 1),
+        megabytes=round(sum(map(held_mb, tree)), 1),
         processes=len(tree),
         handles=sum(len(os.listdir(f"/proc/{one}/fd")) for one in tree if os.path.isdir(f"/proc/{one}/fd")),
         temporary=len(left_over(scratch)),
@@ -113,12 +113,12 @@ def children(pid: int) -> list[int]:
     return [*found, *(grandchild for child in found for grandchild in children(child))]
 
 
-def proportional_mb(pid: int) -> float:
+def held_mb(pid: int) -> float:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:  # it has just ended
         return 0.0
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(("Pss_Anon", "Pss_Shmem"))) / 1024
 
 
 def left_over(scratch: Path) -> list[Path]:
