@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ def run_lightning(verb: str, options: Sequence[str]) -> int:
             the run folder cannot be written.
     """
     _quiet()
+    threading.excepthook = _thread_failed
     from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
     from experiments.lightning_cli import JEPACLI
@@ -42,6 +44,12 @@ def run_lightning(verb: str, options: Sequence[str]) -> int:
             raise
         raise storage_error(Path(error.filename or "the run folder"), error) from error
     return 0
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    """Say nothing where an event file cannot grow: the main thread meets the same, and says it once."""
+    if not (isinstance(failure.exc_value, OSError) and failure.exc_value.errno in NO_ROOM):
+        threading.__excepthook__(failure)
 
 
 def _quiet() -> None:
