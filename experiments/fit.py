@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
+from experiments.stop_signals import STOP_SIGNALS
 from vjepa.errors import UserError
 from vjepa.storage import NO_ROOM, storage_error
 
@@ -36,7 +41,8 @@ def run_lightning(verb: str, options: Sequence[str]) -> int:
     # Lightning starts the other ranks of a multi-process run with this very command line.
     sys.argv = [sys.argv[0], verb, *options]
     try:
-        JEPACLI()
+        with stop_signals_interrupt():
+            JEPACLI()
     except MisconfigurationException as error:
         raise UserError(str(error)) from error
     except OSError as error:
@@ -44,6 +50,24 @@ def run_lightning(verb: str, options: Sequence[str]) -> int:
             raise
         raise storage_error(Path(error.filename or "the run folder"), error) from error
     return 0
+
+
+@contextmanager
+def stop_signals_interrupt() -> Iterator[None]:
+    """Take a request to stop for Ctrl-C while nothing is trained yet, so that it ends with its exit code too."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        wanted = [signum for signum in STOP_SIGNALS if signal.getsignal(signum) == signal.SIG_DFL]
+        before = {signum: signal.signal(signum, interrupt) for signum in wanted}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _thread_failed(failure: threading.ExceptHookArgs) -> None:

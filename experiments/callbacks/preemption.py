@@ -10,8 +10,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-"""What schedulers send before they take a machine away."""
+from experiments.stop_signals import STOP_SIGNALS
 
 _AGREE_EVERY = 10
 

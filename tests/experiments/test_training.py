@@ -195,6 +195,20 @@ def test_a_request_to_stop_loses_no_step(asked: signal.Signals, finished: Run, t
     assert all(torch.equal(continued[key], undisturbed[key]) for key in continued)
 
 
+def test_a_request_to_stop_before_anything_is_trained_ends_alike(tmp_path: Path) -> None:
+    """The signal comes while data is written and nothing listens for it in the trainer yet."""
+    command = [sys.executable, "-m", "vjepa", *words(tmp_path, "fwm_hw_ld", 8)]
+    environment = os.environ | {"VJEPA_CACHE": str(tmp_path / "cache")}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
+                               stdout=subprocess.DEVNULL)  # fmt: skip
+    assert process.stderr is not None
+    line = process.stderr.readline()  # what Lightning says of the seed, before there is a model
+    process.send_signal(signal.SIGUSR1)
+    said = line + process.communicate(timeout=60)[1]
+    assert process.returncode == 75 and "the same command continues" in said, said
+    assert not list(tmp_path.rglob("*.ckpt")) and "Traceback" not in said
+
+
 def test_full_disk_is_said_and_nothing_is_taken_for_finished(finished: Run, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vjepa", *words(tmp_path, "baseline", 4)]
     code = (
@@ -213,13 +227,13 @@ def test_full_disk_is_said_and_nothing_is_taken_for_finished(finished: Run, tmp_
 @pytest.mark.ddp
 def test_two_processes_stop_at_the_same_step(tmp_path: Path) -> None:
     """Only the first process is asked."""
-    extra = ("--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.val_check_interval=400")
+    extra = ("--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.val_check_interval=400",
+             "--checkpoint.every_n_train_steps=20")  # fmt: skip
     command = [sys.executable, "-m", "vjepa", *words(tmp_path, "baseline", 400, *extra)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not list(tmp_path.rglob("events*")) and process.poll() is None and time.monotonic() < deadline:
+    while not list(tmp_path.rglob("last.ckpt")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(1)
     process.send_signal(signal.SIGUSR1)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 75, said

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from experiments.checkpoints import read_step
 from experiments.overlays import BASE
@@ -17,6 +18,7 @@ from tests.experiments.ablation.stand_in import is_alive, wait_for
 
 ROOT = Path(__file__).parents[3]
 CLIPS = ("--data.init_args.train_clips=48", "--data.init_args.val_clips=16", "--data.init_args.test_clips=16")
+STEPS = 150
 SOON_S = 30
 """Within which everything has to be over, on a loaded machine."""
 
@@ -45,9 +47,28 @@ def ranks_of(process: subprocess.Popen[str]) -> tuple[int, int]:
     return process.pid, other
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """Weights of a training of two processes that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    process = begin([sys.executable, "-m", "vjepa", *words(folder / "runs", STEPS)], folder)
+    assert process.wait(300) == 0
+    return weights(folder)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    (checkpoint,) = folder.rglob("last.ckpt")
+    assert read_step(checkpoint) == STEPS
+    found: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return found
+
+
 @pytest.mark.parametrize("dying", [0, 1])
-def test_killed_rank_ends_the_training_and_it_goes_on(dying: int, tmp_path: Path) -> None:
-    process = begin([sys.executable, "-m", "vjepa", *words(tmp_path / "runs", 100_000)], tmp_path)
+def test_killed_rank_ends_the_training_and_it_goes_on(
+    dying: int, undisturbed: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "vjepa", *words(tmp_path / "runs", STEPS)]
+    process = begin(command, tmp_path)
     wait_for(lambda: bool(list(tmp_path.rglob("last.ckpt"))) or process.poll() is not None, "a checkpoint")
     ranks = ranks_of(process)
     os.kill(ranks[dying], signal.SIGKILL)
@@ -57,12 +78,11 @@ def test_killed_rank_ends_the_training_and_it_goes_on(dying: int, tmp_path: Path
     assert process.returncode == (-signal.SIGKILL if dying == 0 else 1)
     assert f"rank {1 - dying} stops because another process of this training has ended" in said
     assert "Traceback" not in said and time.monotonic() - killed < SOON_S
-    (checkpoint,) = tmp_path.rglob("last.ckpt")
-    kept = read_step(checkpoint)
-    again = begin([sys.executable, "-m", "vjepa", *words(tmp_path / "runs", 100_000)], tmp_path)
-    wait_for(lambda: read_step(checkpoint) > kept or again.poll() is not None, "the next checkpoint")
-    again.send_signal(signal.SIGUSR1)
-    assert again.wait(60) == 75 and read_step(checkpoint) > kept
+    assert not list(tmp_path.rglob("DONE.json"))
+    assert begin(command, tmp_path).wait(300) == 0
+    continued = weights(tmp_path)
+    for name, value in undisturbed.items():
+        torch.testing.assert_close(continued[name], value, rtol=0, atol=1e-6, msg=name)
 
 
 def test_a_failing_rank_shows_where_it_failed(tmp_path: Path) -> None:
@@ -80,7 +100,7 @@ def test_a_failing_rank_shows_where_it_failed(tmp_path: Path) -> None:
         "if __name__ == '__main__':\n"
         "    sys.exit(main(sys.argv[1:]))\n"
     )
-    process = begin([sys.executable, str(script), *words(tmp_path / "runs", 100_000)], tmp_path)
+    process = begin([sys.executable, str(script), *words(tmp_path / "runs", STEPS)], tmp_path)
     assert process.wait(180) == 1
     said = (tmp_path / "said.txt").read_text()
     assert "rank 1 failed:\nTraceback" in said and "in loss\n" in said and "RuntimeError: a kernel has failed" in said
