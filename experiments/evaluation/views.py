@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from vjepa.layout import NUM_LEVELS, Layout
@@ -87,10 +86,3 @@ def named(views: Sequence[View], name: str) -> View:
         if view.name == name:
             return view
     raise KeyError(name)
-
-
-def num_channels(view: View, total: int) -> int:
-    """Channels of a view of ``total`` ones."""
-    if isinstance(view.channels, slice):
-        return len(range(*view.channels.indices(total)))
-    return int(torch.as_tensor(view.channels).numel())
