@@ -41,7 +41,7 @@ def instantiate(
         parser.add_subclass_arguments(ClipDataModule, section)
     try:
         parsed: Namespace = parser.parse_object({section: settings[section]})
-        return parser.instantiate_classes(parsed)[section]
+        return parser.instantiate(parsed)[section]
     except UserError as error:
         raise UserError(f"{source}: {error}{hint}") from error
     except (ArgumentError, ValueError) as error:

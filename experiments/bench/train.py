@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from experiments.bench.sizes import add_sizes, random_frames, settle, told
 from experiments.bench.stepper import PHASES, Stepper
 from experiments.bench.timing import Measurement, columns, interleaved, summarise, synchronize
+from experiments.named_options import words
 from experiments.overlays import variant_names
 from experiments.side_by_side import threads
 from vjepa.errors import UserError, unknown_name
@@ -68,7 +69,7 @@ def variants_of(text: str) -> list[str]:
     Raises:
         UserError: none, or an unknown one; the nearest name is suggested.
     """
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = list(dict.fromkeys(words(text)))
     if not names:
         raise UserError("--variants: expected at least one, for example baseline")
     for name in names:
