@@ -13,7 +13,7 @@ from experiments.ablation.cells import Cell
 from experiments.ablation.process_pulse import read_pulse, seconds_since
 from experiments.ablation.progress_eta import duration
 from experiments.evaluation.evaluate import DONE, RESULTS
-from experiments.lightning_cli import data_name
+from experiments.load import data_name
 
 Stage = Literal["done", "failed", "running", "trained", "begun", "missing"]
 

@@ -80,9 +80,9 @@ def variants_of(text: str) -> list[str]:
 
 def variant_model(name: str, options: argparse.Namespace) -> VideoJEPA:
     """A variant of the study as ``vjepa fit`` makes it, with the sizes asked for; the context loss is on."""
-    from experiments.lightning_cli import resolve_settings
     from experiments.load import instantiate
     from experiments.overlays import BASE, objective_overlay
+    from experiments.training.resolve import resolve_settings
 
     words = [word for path in (BASE, objective_overlay(name)) for word in ("--config", str(path))]
     chosen = {"preset": options.preset, "patch_size": options.patch, "reading": options.reading}

@@ -19,8 +19,8 @@ from data_modules import ListSource, VideoListDataModule
 from data_modules.base import ClipDataModule
 from data_modules.mixing.mixture_order import MixtureStepSampler
 from data_modules.mixing.order import StepSampler, WeightedStepSampler
-from experiments.lightning_cli import resolve_settings
 from experiments.overlays import BASE, CONFIGS
+from experiments.training.resolve import resolve_settings
 from tests.data_modules.damaged import read_broken
 from tests.data_modules.encoded import moving_frames, write_video
 from vjepa.errors import UserError

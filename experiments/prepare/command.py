@@ -25,7 +25,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., GeneratedDataModule], str]] = {
 }
 """Data module of every benchmark, and what its --clips counts."""
 
-VERBS = {"check": "experiments.prepare_check", "transcode": "experiments.prepare_transcode"}
+VERBS = {"check": "experiments.prepare.check", "transcode": "experiments.prepare.transcode"}
 """What can be done beside writing: modules with a ``main`` of their own."""
 
 _EPILOG = "vjepa prepare check NAME looks whether a data set is whole, downloaded ones too"

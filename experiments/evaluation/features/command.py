@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from experiments.evaluate import RUN_HELP
+from experiments.evaluation.command import RUN_HELP
 from experiments.named_options import named_options, words
 from vjepa.errors import UserError, unknown_name
 from vjepa.storage import storage_error
