@@ -174,8 +174,8 @@ def open_encoder(path: Path) -> ExportedEncoder:
     Raises:
         UserError: the file is missing, no such file, or of another architecture than it says.
     """
+    from experiments.checkpoints import check_state
     from experiments.load import instantiate
-    from experiments.training.checkpoints import check_state
 
     state, header = read_safetensors(path)
     record = json.loads(header.get("record", "{}"))

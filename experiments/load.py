@@ -11,10 +11,10 @@ from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import LightningModule
 
 from data_modules.base import ClipDataModule
+from experiments.checkpoints import check_fits, read_step
 from experiments.messages import explain, import_class
 from experiments.results import RowStamp
 from experiments.runs import Run
-from experiments.training.checkpoints import check_fits, read_step
 from vjepa.errors import UserError
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA
 

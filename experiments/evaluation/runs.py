@@ -16,6 +16,7 @@ from tqdm import tqdm
 from data_modules.base import ClipDataModule
 from data_modules.generated.cache import cache_root
 from data_modules.named import make_data
+from experiments.checkpoints import read_step
 from experiments.evaluation.analyses.base import Analysis, Report
 from experiments.evaluation.evaluate import evaluate
 from experiments.evaluation.external import external_subjects, open_external, pixels_beside
@@ -27,7 +28,6 @@ from experiments.evaluation.subjects import Subject
 from experiments.load import instantiate, load_data, load_model, pretraining_stamp
 from experiments.results import merge_rows
 from experiments.runs import Run, reopen
-from experiments.training.checkpoints import read_step
 from vjepa.errors import UserError
 from vjepa.module import VideoJEPA
 

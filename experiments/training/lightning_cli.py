@@ -34,14 +34,14 @@ from experiments.callbacks import (
     ThroughputMonitor,
 )
 from experiments.callbacks.frozen import evaluations, probe_of
+from experiments.checkpoints import check_fits, newest_whole, read_step
 from experiments.load import data_name, make_model
 from experiments.messages import check_config_files, explain
 from experiments.overlays import leaves
+from experiments.pretrained import describe, initialize
 from experiments.runs import Run, RunOptions, identity, plan_run, reopen
 from experiments.training.checkpoint_io import RunCheckpointIO
-from experiments.training.checkpoints import check_fits, newest_whole, read_step
 from experiments.training.lost_process import tell_rank
-from experiments.training.pretrained import describe, initialize
 from vjepa.errors import UserError
 from vjepa.module import VideoJEPA
 from vjepa.objectives import REGISTRY

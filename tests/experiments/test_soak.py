@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.checkpoints import read_step
 from experiments.overlays import BASE, CONFIGS
-from experiments.training.checkpoints import read_step
 from tests.data_modules.layouts import write_ucf101
 
 ROOT = Path(__file__).parents[2]

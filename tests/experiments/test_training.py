@@ -14,13 +14,13 @@ import pytest
 import torch
 import yaml
 
+from experiments.checkpoints import read_step
 from experiments.cli import main
 from experiments.export import open_encoder
 from experiments.load import load_data, load_model
 from experiments.overlays import BASE, CONFIGS
 from experiments.report import read_scalars
 from experiments.runs import Run, open_run
-from experiments.training.checkpoints import read_step
 from vjepa.errors import UserError
 from vjepa.module import FactorizedVideoJEPA
 

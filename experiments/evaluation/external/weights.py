@@ -10,7 +10,7 @@ from torch import Tensor
 
 from experiments.evaluation.external.subjects import FRESH_SEED, External
 from experiments.named_options import named_options
-from experiments.training.pretrained import is_run, open_pretrained
+from experiments.pretrained import is_run, open_pretrained
 from vjepa.errors import UserError, unknown_name
 from vjepa.interop import Pretrained, load_parts
 from vjepa.interop.huggingface import CONFIG

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.checkpoints import read_step
 from experiments.overlays import BASE
-from experiments.training.checkpoints import read_step
 from tests.experiments.ablation.stand_in import is_alive, wait_for
 
 ROOT = Path(__file__).parents[3]

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.checkpoints import read_step
 from experiments.cli import main
 from experiments.overlays import BASE, CONFIGS
 from experiments.runs import Run, reopen
-from experiments.training.checkpoints import read_step
 from experiments.training.resolve import resolve_run
 from vjepa.errors import UserError
 
