@@ -43,3 +43,8 @@ def listed(items: Iterable[str]) -> str:
     """``a, b and c``."""
     words = list(items)
     return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def spoken(name: str) -> str:
+    """A name of the code as a reader sees it."""
+    return name.replace("_", " ")
