@@ -49,7 +49,7 @@ def division(name: str, app: Tensor) -> tuple[View, View]:
     return View(f"{name}.app", app.nonzero()[:, 0]), View(f"{name}.dyn", (~app).nonzero()[:, 0])
 
 
-def level_views(width: int, app_ratio: float = 0.5, num_random: int = 0, seed: int = 0) -> tuple[View, ...]:
+def level_views(width: int, app_ratio: float = 0.5, num_random: int = 0) -> tuple[View, ...]:
     """Views of all levels side by side: the last level, all, both layouts, and random divisions as their control.
 
     A model that was not factorized is divided by the very same channels: the control of the division itself.
@@ -58,7 +58,6 @@ def level_views(width: int, app_ratio: float = 0.5, num_random: int = 0, seed: i
         width: E, channels of one level.
         app_ratio: share of z_app.
         num_random: random divisions of the same widths, named ``random<k>``.
-        seed: of the random divisions.
 
     Returns:
         ``whole``, ``levels``, ``within_level.app``, ``.dyn``, ``by_level.app``, ``.dyn``, ``random0.app``, ...
@@ -71,7 +70,7 @@ def level_views(width: int, app_ratio: float = 0.5, num_random: int = 0, seed: i
         app_width = int(app.sum())
         views += division(kind, app)
     if num_random:
-        for number, app in enumerate(random_splits(total, app_width, num_random, seed)):
+        for number, app in enumerate(random_splits(total, app_width, num_random)):
             views += division(f"random{number}", app)
     return tuple(views)
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -68,11 +68,11 @@ def _data_module(name: str, root: str | None, clips: int | None, reading: str | 
     return make(**options)
 
 
-def contact_sheet(data: ClipDataModule, split: Literal["train", "val"] = "val") -> bytes:
-    """PNG with one clip of every class of the temporal tasks, a row each, frames from left to right."""
+def contact_sheet(data: ClipDataModule) -> bytes:
+    """PNG with a val clip of every class of the temporal tasks, a row each, frames from left to right."""
     from matplotlib.figure import Figure
 
-    dataset = data.dataset(split)
+    dataset = data.dataset("val")
     chosen: list[tuple[str, int]] = []
     for column, task in enumerate(data.tasks):
         for label, name in enumerate(task.classes if task.temporal else ()):

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 _LETTERS_PER_INCH, _LETTERS_OF_A_MARK = 12, 8
 
 
-def panel_grid(figure: Figure, count: int, columns: int, *, share: bool = True) -> list[Axes]:
+def panel_grid(figure: Figure, count: int, columns: int) -> list[Axes]:
     """Panels row by row; what the last row lacks stays empty, and panels above a gap keep their own tick labels."""
     rows = -(-count // columns)
-    grid = figure.subplots(rows, columns, sharex=share, sharey=share, squeeze=False)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axis in grid.flat[count:]:
         axis.remove()
     for column in range(columns):
