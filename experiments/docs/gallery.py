@@ -109,8 +109,8 @@ def draw_gallery(folder: Path) -> None:
         folder: of the pictures.
     """
     from data_modules import GlyphsDataModule
+    from experiments.evaluation.benchmarks import feature_folder
     from experiments.evaluation.plan import EvaluationPlan
-    from experiments.evaluation.runs import feature_folder
     from experiments.evaluation.stored import probe_fitter
     from experiments.shipped import FOLDER, TEACHERS
     from experiments.show.clip import read_shown

@@ -229,7 +229,7 @@ class JEPACLI(LightningCLI):
         """Find what would stop an evaluation at its end: a run that is none, other weights, data that is not there."""
         if not evaluations(self.trainer):
             return
-        from experiments.evaluation.runs import prepare_benchmarks
+        from experiments.evaluation.benchmarks import prepare_benchmarks
 
         assert self.record is not None
         _check_model(self.record, self.settings())

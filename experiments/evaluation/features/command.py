@@ -89,12 +89,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _features(known: argparse.Namespace, out: Path) -> ClipFeatures:
     """Everything that can be refused is, before the first clip is encoded."""
+    from experiments.evaluation.benchmarks import feature_folder, open_benchmarks
     from experiments.evaluation.features.cache import DataKey, FeatureCache
     from experiments.evaluation.features.reading import choose_indices
     from experiments.evaluation.features.sources import make_source
     from experiments.evaluation.features.written import ClipFeatures
     from experiments.evaluation.plan import EvaluationPlan
-    from experiments.evaluation.runs import feature_folder, open_benchmarks
 
     subject, trained_on = _subject(known)
     views = _views(subject, words(known.subspaces))
