@@ -84,7 +84,7 @@ def open_exportable(folder: Path, weights: Weights | None = None) -> Exportable:
     Raises:
         UserError: the folder holds no finished run, or the run has no such weights.
     """
-    from experiments.evaluation.runs import checkpoint_step
+    from experiments.checkpoints import read_step
     from experiments.load import instantiate, load_model, pretraining_stamp
     from experiments.runs import open_run
 
@@ -93,7 +93,7 @@ def open_exportable(folder: Path, weights: Weights | None = None) -> Exportable:
     chosen = weights or model.evaluated_weights
     if chosen == "init":
         raise UserError(f"{folder}: its reading evaluates the initial weights, which hold no training; name --weights")
-    stamp = pretraining_stamp(run, model, checkpoint_step(run))
+    stamp = pretraining_stamp(run, model, read_step(run.last_checkpoint))
     data = instantiate(run.settings, "data", str(run.config))
     made = {"command": [], "git_revision": "unknown"} | (read_record(run.environment) or {})
     record = {

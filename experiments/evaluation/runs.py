@@ -95,15 +95,6 @@ def evaluation_folder(run: Run, benchmark: ClipDataModule) -> Path:
     return run.folder / "evaluation" / benchmark.name
 
 
-def checkpoint_step(run: Run) -> int:
-    """Optimizer steps behind the weights of a run.
-
-    Raises:
-        UserError: the run has no checkpoint, or a broken one.
-    """
-    return read_step(run.last_checkpoint)
-
-
 def evaluate_runs(
     runs: Sequence[Run],
     benchmarks: Mapping[str, Mapping[str, Any]] | None,
@@ -147,7 +138,7 @@ def evaluate_runs(
     subjects: list[Subject] = []
     for run in runs:
         model = load_model(run).to(device)
-        _add(subjects, subjects_of(run, model, checkpoint_step(run), label_of(run), controls))
+        _add(subjects, subjects_of(run, model, read_step(run.last_checkpoint), label_of(run), controls))
     for word in others:
         _add(subjects, external_subjects(open_external(word), device, controls))
     if others:
