@@ -19,21 +19,24 @@ LIGHTNING_VERBS = {
 }
 PROJECT_VERBS = {
     "demo": ("experiments.demo", "the whole job at small scale: data, training, probes, report"),
-    "prepare": ("experiments.prepare", "write an embedded benchmark; check NAME: is a data set whole?"),
-    "probe": ("experiments.evaluate:probe", "frozen probes of finished runs on any benchmark"),
-    "robustness": ("experiments.evaluate:robustness", "damaged test clips through finished runs: rob-v1"),
-    "features": ("experiments.features_command", "features of the clips of a split as npz or Parquet, for other tools"),
+    "prepare": ("experiments.prepare.command", "write an embedded benchmark; check NAME: is a data set whole?"),
+    "probe": ("experiments.evaluation.command:probe", "frozen probes of finished runs on any benchmark"),
+    "robustness": ("experiments.evaluation.command:robustness", "damaged test clips through finished runs: rob-v1"),
+    "features": (
+        "experiments.evaluation.features.command",
+        "features of the clips of a split as npz or Parquet, for other tools",
+    ),
     "ablation": ("experiments.ablation.command", "variants x readings x seeds, trained, evaluated and compared"),
     "cell": ("experiments.ablation.process", "train and evaluate one cell of an ablation; what its scheduler runs"),
-    "results": ("experiments.results_command", "filter, sort and print result rows"),
+    "results": ("experiments.results.command", "filter, sort and print result rows"),
     "report": ("experiments.ablation.run:report", "write table, report and boards of an ablation again"),
-    "show": ("experiments.show", "pictures of finished runs before a clip: features, masks, attention, ..."),
+    "show": ("experiments.show.command", "pictures of finished runs before a clip: features, masks, attention, ..."),
     "export": ("experiments.export", "weights of a finished run: safetensors, official layout, Hugging Face"),
     "claims": ("experiments.claims.command", "the study's claims, checked against its numbers, defects and our runs"),
-    "variants": ("experiments.variants", "list the variants that ship"),
-    "bench": ("experiments.bench", "time masks, objectives, decoding, or the robustness evaluation"),
+    "variants": ("experiments.variants.command", "list the variants that ship"),
+    "bench": ("experiments.bench.command", "time masks, objectives, decoding, or the robustness evaluation"),
     "doctor": ("experiments.doctor", "what this machine has, and what would stop a run here"),
-    "docs": ("experiments.docs", "write the generated parts of docs from the code, or check them"),
+    "docs": ("experiments.docs.command", "write the generated parts of docs from the code, or check them"),
 }
 DONE, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 
@@ -88,7 +91,7 @@ def usage() -> str:
 
 def _dispatch(verb: str, options: list[str]) -> int:
     if verb in LIGHTNING_VERBS:
-        from experiments.fit import run_lightning
+        from experiments.training.fit import run_lightning
 
         return run_lightning(verb, options)
     if verb in PROJECT_VERBS:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from data_modules import GlyphsDataModule
 from experiments.ablation.engine import local_engine
-from experiments.ablation.request import Request, words
+from experiments.ablation.request import Request
 from experiments.ablation.run import run_ablation
 from experiments.cli import DONE
+from experiments.named_options import words
 from experiments.overlays import CONFIGS
 
 VARIANTS = ("baseline", "fwm_hw_ld")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from experiments.model_card import model_card
+from experiments.portable import portable_command
 from experiments.results import RowStamp
 from experiments.runs import Run
 from vjepa.errors import UserError
@@ -30,8 +30,6 @@ from vjepa.targets import Weights
 
 FORMAT = "vjepa-encoder-1"
 TRAINED = ("teacher", "online")
-_PLACES = ("--run.root", "--data.init_args.root", "--trainer.enable_progress_bar")
-"""Options that say nothing about the experiment."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def open_exportable(folder: Path, weights: Weights | None = None) -> Exportable:
     Raises:
         UserError: the folder holds no finished run, or the run has no such weights.
     """
-    from experiments.evaluation.runs import checkpoint_step
+    from experiments.checkpoints import read_step
     from experiments.load import instantiate, load_model, pretraining_stamp
     from experiments.runs import open_run
 
@@ -95,7 +93,7 @@ def open_exportable(folder: Path, weights: Weights | None = None) -> Exportable:
     chosen = weights or model.evaluated_weights
     if chosen == "init":
         raise UserError(f"{folder}: its reading evaluates the initial weights, which hold no training; name --weights")
-    stamp = pretraining_stamp(run, model, checkpoint_step(run))
+    stamp = pretraining_stamp(run, model, read_step(run.last_checkpoint))
     data = instantiate(run.settings, "data", str(run.config))
     made = {"command": [], "git_revision": "unknown"} | (read_record(run.environment) or {})
     record = {
@@ -103,7 +101,7 @@ def open_exportable(folder: Path, weights: Weights | None = None) -> Exportable:
         "stamp": asdict(stamp) | {"weights": chosen},
         "model": run.settings["model"] | {"init_from": None},  # where it started is a place on one machine
         "clip_shape": {"num_frames": data.num_frames, "size": data.size},
-        "command": shlex.join(["vjepa", *_portable(made["command"][1:])]),
+        "command": shlex.join(["vjepa", *portable_command(made["command"][1:])]),
         "git_revision": made["git_revision"],
     }
     return Exportable(run, model, chosen, record)
@@ -197,19 +195,6 @@ def _write_card(source: Exportable, form: str, out: Path) -> None:
 
 def _stored(value: Tensor, half: bool) -> Tensor:
     return (value.half() if half and value.is_floating_point() else value).contiguous()
-
-
-def _portable(words: Sequence[str]) -> list[str]:
-    """A command line without the places of one machine."""
-    kept: list[str] = []
-    left_out = False
-    for word in words:
-        option, equals, _ = word.partition("=")
-        if not left_out and option not in _PLACES:
-            word = re.sub(r"^.*/(?=experiments/configs/)", "", word)
-            kept.append(re.sub(r"^(--[\w.]+=)?/.*/(?=.)", r"\1", word))  # of any other place, its last name
-        left_out = option in _PLACES and not equals  # its value is the next word
-    return kept
 
 
 def main(options: Sequence[str]) -> int:

@@ -14,9 +14,9 @@ from experiments.evaluation.evaluate import evaluate
 from experiments.evaluation.from_model import init_control, model_subject, pixel_control
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.presentation.summary import summary_text
-from experiments.lightning_cli import resolve_settings
 from experiments.load import instantiate
 from experiments.results import RowStamp
+from experiments.training.resolve import resolve_settings
 from vjepa.module import VideoJEPA
 
 __all__ = ["evaluate_model", "from_yaml", "summary_text"]

@@ -1,4 +1,4 @@
-"""From a run's folder back to its model and data."""
+"""From a resolved configuration, or a run's folder, to its model and data."""
 
 from __future__ import annotations
 
@@ -8,15 +8,27 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
+from lightning.pytorch import LightningModule
 
 from data_modules.base import ClipDataModule
 from experiments.checkpoints import check_fits, read_step
-from experiments.lightning_cli import data_name, make_model
-from experiments.messages import explain
+from experiments.messages import explain, import_class
 from experiments.results import RowStamp
 from experiments.runs import Run
 from vjepa.errors import UserError
-from vjepa.module import VideoJEPA
+from vjepa.module import FactorizedVideoJEPA, VideoJEPA
+
+
+def make_model(class_type: type[LightningModule], *args: Any, **kwargs: Any) -> LightningModule:
+    """Instantiate ``VideoJEPA`` for layout whole and ``FactorizedVideoJEPA`` for any other."""
+    chosen = VideoJEPA if kwargs.get("layout", "whole") == "whole" else FactorizedVideoJEPA
+    return chosen(*args, **kwargs)
+
+
+def data_name(settings: dict[str, Any]) -> str:
+    """Name of the data set that a configuration trains on: that of its class, unless the options give one."""
+    data = settings["data"]
+    return str(data["init_args"].get("name") or import_class(data["class_path"]).name)
 
 
 def instantiate(
@@ -41,7 +53,7 @@ def instantiate(
         parser.add_subclass_arguments(ClipDataModule, section)
     try:
         parsed: Namespace = parser.parse_object({section: settings[section]})
-        return parser.instantiate_classes(parsed)[section]
+        return parser.instantiate(parsed)[section]
     except UserError as error:
         raise UserError(f"{source}: {error}{hint}") from error
     except (ArgumentError, ValueError) as error:

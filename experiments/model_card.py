@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from experiments.portable import portable_settings
 from experiments.results import Row, read_rows
 from experiments.runs import Run
 from vjepa.storage import digest_file, read_record
@@ -89,7 +89,7 @@ def model_card(run: Run, record: Mapping[str, Any], form: str, weights_file: Pat
         + f"# Video-JEPA: {name}\n\nA video encoder trained without labels, of a replication of {STUDY}.\n\n"
         + _table(("fact", "value"), facts.items())
         + f"\n## Use\n\n{use}\n## Results\n\n{_results(run, stamp['weights'])}\n## Configuration\n\n"
-        + f"```yaml\n{yaml.safe_dump(_portable_settings(run.settings), sort_keys=False)}```\n"
+        + f"```yaml\n{yaml.safe_dump(portable_settings(run.settings), sort_keys=False)}```\n"
     )
 
 
@@ -121,13 +121,3 @@ def _is_headline(row: Row) -> bool:
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [titles, tuple("---" for _ in titles), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
-
-
-def _portable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration without the places of one machine."""
-    found = deepcopy(dict(settings))
-    found["run"].pop("root", None)
-    found["data"].get("init_args", {}).pop("root", None)
-    if start := found["model"].get("init_from"):
-        found["model"]["init_from"] = Path(start).name
-    return found

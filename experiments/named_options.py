@@ -10,8 +10,8 @@ from vjepa.errors import UserError
 
 
 def words(text: str) -> tuple[str, ...]:
-    """``a,b`` as words; empty ones are left out."""
-    return tuple(word for word in text.split(",") if word)
+    """``a,b`` as words, without blanks around them; empty ones are left out."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def named_options(text: str, place: str) -> tuple[str, dict[str, Any]]:

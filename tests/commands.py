@@ -18,7 +18,7 @@ import pytest
 
 from experiments.ablation.groups import expand
 from experiments.cli import LIGHTNING_VERBS, PROJECT_VERBS, main
-from experiments.lightning_cli import resolve_run
+from experiments.training.resolve import resolve_run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

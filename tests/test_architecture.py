@@ -17,6 +17,10 @@ FREE_OF_LIGHTNING = (
     "nn", "objectives", "corruptions", "masking", "placement", "motion", "targets", "pixels", "reading", "layout",
     "interop",
 )  # fmt: skip
+KNOW_NO_TRAINING = (
+    "runs", "checkpoints", "load", "pretrained", "export", "evaluation", "probes", "results", "statistics", "report",
+    "boards", "pictures", "show", "shipped", "published", "callbacks",
+)  # fmt: skip
 STARTS_THE_CLI = ROOT / "vjepa" / "__main__.py"
 
 
@@ -39,6 +43,13 @@ def files(package: str) -> list[Path]:
 def test_imports_go_one_way(package: str, forbidden: tuple[str, ...]) -> None:
     wrong = {str(path): bad for path in files(package) if (bad := imported(path) & set(forbidden))}
     assert files(package) and not wrong
+
+
+@pytest.mark.parametrize("name", KNOW_NO_TRAINING)
+def test_a_run_is_read_without_what_trains_it(name: str) -> None:
+    """Evaluation, export and reports need a run's folder, not the command line of training."""
+    chosen = files(f"experiments/{name}") or [ROOT / "experiments" / f"{name}.py"]
+    assert not [path for path in chosen if "experiments.training" in path.read_text()]
 
 
 @pytest.mark.parametrize("name", FREE_OF_LIGHTNING)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from experiments.cli import LIGHTNING_VERBS, PROJECT_VERBS, main
-from experiments.lightning_cli import resolve_run
+from experiments.training.resolve import resolve_run
 from tests.commands import (
     COMMANDS,
     GUIDES,

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from experiments.cli import main
-from experiments.docs import objectives_page
+from experiments.docs.command import objectives_page
 from experiments.docs.docstrings import parse
 from experiments.overlays import variant_names
 from experiments.published import MAIN_PROBES, results
@@ -140,7 +140,7 @@ def test_objectives_are_documented_as_they_are() -> None:
 
 def test_the_check_of_the_page_can_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
     shutil.copy(DEFECTS, tmp_path)
-    monkeypatch.setattr("experiments.docs.FOLDER", tmp_path)
+    monkeypatch.setattr("experiments.docs.command.FOLDER", tmp_path)
     assert main(["docs", "--check"]) == 1
     assert "run vjepa docs objectives --write" in capsys.readouterr().err
     assert main(["docs", "--write"]) == 0

@@ -273,14 +273,8 @@ class VideoJEPA(LightningModule):
         if self.image_mode == "single":
             raise UserError("model.image_mode single does not run under FSDP2: choose repeat, or trainer.strategy ddp")
         self.sharded = True
-        mesh = self.device_mesh["data_parallel"]
-        for encoder in (self.encoder, self.target.teacher):
-            if encoder is not None:
-                shard(encoder, mesh, encoder.blocks, ("levels", "levels_of_each"))
-        shard(self.predictor, mesh, self.predictor.predictor_blocks, ("each",))
-        for term in self.terms.values():
-            if any(True for _ in term.parameters()):
-                shard(term, mesh)
+        encoders = [self.encoder] if self.target.teacher is None else [self.encoder, self.target.teacher]
+        shard(encoders, self.predictor, self.terms.values(), self.device_mesh["data_parallel"])
 
     def setup(self, stage: str) -> None:
         """Learn the length of the run, which schedules are measured against.

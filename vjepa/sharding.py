@@ -8,19 +8,33 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
+from vjepa.nn import Encoder, Predictor
 
-def shard(network: nn.Module, mesh: DeviceMesh, blocks: Iterable[nn.Module] = (), methods: Iterable[str] = ()) -> None:
-    """Divide a network in place: its blocks one by one, then what is left of it.
+
+def shard(encoders: Iterable[Encoder], predictor: Predictor, heads: Iterable[nn.Module], mesh: DeviceMesh) -> None:
+    """Divide the parts of a model in place.
 
     Args:
-        network: has at least one parameter of its own or in a block.
+        encoders: the online one, and the teacher where there is one.
+        predictor: predicts from their tokens.
+        heads: terms of the loss; those without parameters stay as they are.
         mesh: one axis of processes.
-        blocks: gathered one at a time, when they run.
-        methods: of the network that read its parameters, besides ``forward``.
 
     Everything is divided again after the forward pass, so that between steps all parameters are shards and the
     teacher's average is taken shard by shard.
     """
+    for encoder in encoders:
+        _divide(encoder, mesh, encoder.blocks, ("levels", "levels_of_each"))
+    _divide(predictor, mesh, predictor.predictor_blocks, ("each",))
+    for head in heads:
+        if any(True for _ in head.parameters()):
+            _divide(head, mesh)
+
+
+def _divide(
+    network: nn.Module, mesh: DeviceMesh, blocks: Iterable[nn.Module] = (), methods: Iterable[str] = ()
+) -> None:
+    """Blocks, which are gathered one at a time when they run, then the rest; ``methods`` read it besides forward."""
     for block in blocks:
         fully_shard(block, mesh=mesh, reshard_after_forward=True)
     fully_shard(network, mesh=mesh, reshard_after_forward=True)

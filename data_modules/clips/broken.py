@@ -178,14 +178,6 @@ def write_broken(path: Path, files: Sequence[BrokenFile]) -> None:
     atomic_write_text(path, text.getvalue())
 
 
-def read_broken(path: Path) -> dict[str, str]:
-    """Return the reason for every broken file that any process listed in ``path``; empty if there is no such file."""
-    if not path.is_file():
-        return {}
-    with open(path, newline="") as file:
-        return {row["id"]: row["reason"] for row in csv.DictReader(file)}
-
-
 class BrokenLimit:
     """Stops a run when too large a share of the training clips comes from broken files.
 

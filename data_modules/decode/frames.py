@@ -78,23 +78,6 @@ def decode_video(path: Path | str, num_frames: int | None = None) -> NDArray[np.
     return frames
 
 
-def decode_uniform(path: Path | str, num_frames: int) -> NDArray[np.uint8]:
-    """Decode an evaluation clip: ``num_frames`` evenly spaced frames of the whole video.
-
-    Args:
-        path: the file.
-        num_frames: frames wanted, >= 1.
-
-    Returns:
-        (num_frames, H, W, 3) uint8, RGB.
-
-    Raises:
-        BrokenVideo: as ``decode_video``.
-    """
-    frames = decode_video(path)
-    return frames[uniform_indices(len(frames), num_frames)]
-
-
 # FFmpeg decodes the first frame when it opens a file, to learn what the headers may not say; with no decoder it cannot.
 _NO_LOOK_AHEAD = {"codec_whitelist": "none"}
 

@@ -9,7 +9,7 @@ is missing, out of turn or damaged sends the reader back to the start of the fil
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import av
@@ -76,13 +76,6 @@ def read_clip(path: Path | str, choose: Choose, view_of: Callable[[int, int], Vi
         if count is not None or (is_exact and found < wanted.num_frames):
             raise BrokenVideo(path, f"only {found} of {wanted.num_frames} frames can be decoded")
         count, trust = found, False
-
-
-def read_frames(
-    path: Path | str, indices: Sequence[int] | NDArray[np.int64], view_of: Callable[[int, int], View] | None = None
-) -> NDArray[np.uint8]:
-    """Read frames by number; as ``read_clip``, with K ``indices`` in any order and repeated at will."""
-    return read_clip(path, lambda num_frames, fps: np.asarray(indices, dtype=np.int64), view_of)
 
 
 class _Doubt(Exception):

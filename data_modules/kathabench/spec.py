@@ -26,8 +26,6 @@ QUIRKS: dict[str, dict[Reading, str]] = {
 }
 """Where the study's generator departs from its text; the values that the two readings give."""
 
-STUDY_CLIPS = 50_000
-
 
 def quirk(name: str, value: str | None, reading: Reading) -> Any:
     """Value of a switch: its own if it is set, else that of the reading.

@@ -62,7 +62,7 @@ def prepare_data(cell: Cell) -> None:
     Raises:
         UserError: data is not there.
     """
-    from experiments.evaluation.runs import prepare_benchmarks
+    from experiments.evaluation.benchmarks import prepare_benchmarks
     from experiments.load import instantiate
 
     data = instantiate(cell.settings, "data", cell.label, hint="")

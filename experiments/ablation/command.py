@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.ablation.engine import add_arguments, engine_of
-from experiments.ablation.request import Request, seeds_of, words
+from experiments.ablation.request import Request, seeds_of
 from experiments.ablation.run import run_ablation
+from experiments.named_options import words
 from vjepa.errors import UserError
 
 NO_PROFILE = "none"

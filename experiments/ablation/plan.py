@@ -14,7 +14,7 @@ from experiments.ablation.groups import BASELINE
 from experiments.ablation.micro_batch import fit_micro_batch
 from experiments.ablation.resolve import Column, check_extra, columns_of
 from experiments.ablation.spec import Ablation, Grid
-from experiments.lightning_cli import data_name
+from experiments.load import data_name
 from experiments.overlays import variant_names
 from experiments.runs import identity, plan_run
 from vjepa.errors import UserError, unknown_name

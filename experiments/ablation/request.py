@@ -10,6 +10,7 @@ from typing import Any
 from experiments.ablation.groups import expand
 from experiments.ablation.resolve import data_overlay
 from experiments.ablation.spec import FILE, Ablation, Grid, load
+from experiments.named_options import words
 from experiments.overlays import leaves
 from vjepa.errors import UserError
 
@@ -114,11 +115,6 @@ def _grids(request: Request, stored: Ablation | None) -> tuple[Grid, ...]:
             request.sweeps or (),
         ),
     )
-
-
-def words(text: str) -> tuple[str, ...]:
-    """Words between commas."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def seeds_of(text: str) -> tuple[int, ...]:

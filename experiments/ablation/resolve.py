@@ -11,8 +11,8 @@ from typing import Any
 from experiments.ablation.groups import BASELINE
 from experiments.ablation.spec import Ablation, Grid
 from experiments.ablation.sweep import Setting, combinations, parse_sweep, swept_name
-from experiments.lightning_cli import resolve_settings
 from experiments.overlays import BASE, CONFIGS, objective_overlay, regime_names, regime_overlay
+from experiments.training.resolve import resolve_settings
 from vjepa.errors import UserError, did_you_mean, unknown_name
 
 DATA = {"glyphs": CONFIGS / "study" / "glyphs.yaml"} | {name: regime_overlay(name) for name in regime_names()}

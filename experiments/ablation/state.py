@@ -10,11 +10,15 @@ from typing import Literal
 
 from data_modules.named import find_class
 from experiments.ablation.cells import Cell
-from experiments.ablation.progress_table import state_of as progress
+from experiments.ablation.process_pulse import read_pulse, seconds_since
+from experiments.ablation.progress_eta import duration
 from experiments.evaluation.evaluate import DONE, RESULTS
-from experiments.lightning_cli import data_name
+from experiments.load import data_name
 
 Stage = Literal["done", "failed", "running", "trained", "begun", "missing"]
+
+QUIET_SECONDS = 120.0
+"""A heartbeat older than this is told as the time of the last sign of life, not as a cell at work."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,10 @@ def state_of(cell: Cell) -> State:
         return State("trained", f"no whole evaluation in {lost[0]}") if lost else State("done")
     if cell.failure is not None:
         return State("failed", cell.failure)
-    word, told = progress(cell)
-    if word == "running":
-        return State("running", told)
+    pulse, age = read_pulse(cell.heartbeat), seconds_since(cell.heartbeat)
+    if pulse is not None and age is not None and age < QUIET_SECONDS:
+        return State("running", str(pulse))
+    told = "" if pulse is None or age is None else f"{pulse}; last sign of life {duration(age)} ago"
     if cell.run.is_done:
         return State("trained", told)
     return State("begun", told) if cell.run.last_checkpoint.is_file() else State("missing")

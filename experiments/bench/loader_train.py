@@ -64,9 +64,9 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
 
 
 def _make(options: argparse.Namespace) -> tuple[VideoJEPA, ClipDataModule]:
-    from experiments.lightning_cli import resolve_settings
     from experiments.load import instantiate
     from experiments.overlays import BASE
+    from experiments.training.resolve import resolve_settings
 
     files = options.config or [BASE]
     words = [word for path in files for word in ("--config", str(path))]

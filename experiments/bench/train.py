@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from experiments.bench.sizes import add_sizes, random_frames, settle, told
 from experiments.bench.stepper import PHASES, Stepper
 from experiments.bench.timing import Measurement, columns, interleaved, summarise, synchronize
+from experiments.named_options import words
 from experiments.overlays import variant_names
 from experiments.side_by_side import threads
 from vjepa.errors import UserError, unknown_name
@@ -68,7 +69,7 @@ def variants_of(text: str) -> list[str]:
     Raises:
         UserError: none, or an unknown one; the nearest name is suggested.
     """
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = list(dict.fromkeys(words(text)))
     if not names:
         raise UserError("--variants: expected at least one, for example baseline")
     for name in names:
@@ -79,9 +80,9 @@ def variants_of(text: str) -> list[str]:
 
 def variant_model(name: str, options: argparse.Namespace) -> VideoJEPA:
     """A variant of the study as ``vjepa fit`` makes it, with the sizes asked for; the context loss is on."""
-    from experiments.lightning_cli import resolve_settings
     from experiments.load import instantiate
     from experiments.overlays import BASE, objective_overlay
+    from experiments.training.resolve import resolve_settings
 
     words = [word for path in (BASE, objective_overlay(name)) for word in ("--config", str(path))]
     chosen = {"preset": options.preset, "patch_size": options.patch, "reading": options.reading}

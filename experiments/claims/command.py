@@ -11,7 +11,7 @@ from experiments.claims.check import check_claims
 from experiments.claims.ours import analyse_folder
 from experiments.claims.page import to_markdown
 from experiments.claims.text import to_json, to_text
-from experiments.docs import FOLDER as DOCS
+from experiments.docs.command import FOLDER as DOCS
 from vjepa.storage import atomic_write_text
 
 FORMATS = ("text", "markdown", "json")

@@ -18,9 +18,10 @@ from experiments.claims.figures import (
     wilson,
 )
 from experiments.claims.temporal import COLOUR_CHANGE, FAMILIES, LATENT_CHANGE, NAMED_ONLY, contrasts
-from experiments.claims.wording import count, interval, listed, named, signed, title
+from experiments.claims.wording import count, interval, named, signed, title
 from experiments.published import configs, random_init_results
 from experiments.published import results as published_results
+from experiments.report.wording import listed
 
 
 def floor(variant: str, benchmarks: Sequence[str], regime: str = "ucf101") -> str:

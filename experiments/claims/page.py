@@ -15,9 +15,10 @@ from experiments.claims.ours import ANALOGUES
 from experiments.claims.section import claim_section, defect_link, heading
 from experiments.claims.summary import deciding, our_answers
 from experiments.claims.verdict import CLAIM_RULE, RULES, SPREADS, STRICT_SPREADS, Verdict
-from experiments.claims.wording import listed, title
+from experiments.claims.wording import title
 from experiments.docs.page import markdown_table
 from experiments.published import results
+from experiments.report.wording import listed
 
 _HEAD = """\
 <!-- Written by `vjepa claims --format markdown --out docs/claims.md`. Edit experiments/claims, not this page. -->

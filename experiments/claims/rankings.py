@@ -19,13 +19,14 @@ from experiments.claims.figures import (
     methods,
     seed_noise,
 )
-from experiments.claims.statements import Expectation, Outcome
+from experiments.claims.statements import Expectation, OnOneBenchmark, Outcome
 from experiments.claims.verdict import Finding
-from experiments.claims.wording import against_seeds, listed, named, signed, title
+from experiments.claims.wording import against_seeds, named, signed, title
+from experiments.report.wording import listed
 
 
 @dataclass(frozen=True)
-class Lead:
+class Lead(OnOneBenchmark):
     """A variant has the highest accuracy of all rows whose probes had its budget.
 
     Args:
@@ -43,14 +44,6 @@ class Lead:
     @property
     def subjects(self) -> tuple[str, ...]:
         return (self.variant,)
-
-    @property
-    def places(self) -> tuple[tuple[str, str], ...]:
-        return ((self.regime, self.benchmark),)
-
-    @property
-    def expectations(self) -> tuple[Expectation, ...]:
-        return ()
 
     def check(self) -> Outcome:
         noise = seed_noise(self.regime, self.benchmark)
@@ -78,7 +71,7 @@ class Lead:
 
 
 @dataclass(frozen=True)
-class LossCount:
+class LossCount(OnOneBenchmark):
     """So many of the methods lose more than so many points.
 
     Args:
@@ -95,14 +88,6 @@ class LossCount:
     @property
     def text(self) -> str:
         return f"{self.stated[0]} of {self.stated[1]} lose more than {self.points:g} points on {title(self.benchmark)}"
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def places(self) -> tuple[tuple[str, str], ...]:
-        return ((self.regime, self.benchmark),)
 
     @property
     def expectations(self) -> tuple[Expectation, ...]:
@@ -126,7 +111,7 @@ class LossCount:
 
 
 @dataclass(frozen=True)
-class Last:
+class Last(OnOneBenchmark):
     """Some variants have lower accuracy than all others.
 
     Args:
@@ -144,14 +129,6 @@ class Last:
     @property
     def subjects(self) -> tuple[str, ...]:
         return self.variants
-
-    @property
-    def places(self) -> tuple[tuple[str, str], ...]:
-        return ((self.regime, self.benchmark),)
-
-    @property
-    def expectations(self) -> tuple[Expectation, ...]:
-        return ()
 
     def check(self) -> Outcome:
         noise = seed_noise(self.regime, self.benchmark)

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from experiments.claims.figures import VARIANT_SEED, Change, Figure, change
 from experiments.claims.verdict import Finding
-from experiments.claims.wording import against_seeds, interval, listed, signed, title
+from experiments.claims.wording import against_seeds, interval, signed, title
+from experiments.report.wording import listed
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,27 @@ class Statement(Protocol):
         """Look it up in the published results."""
 
 
+class OnOneBenchmark:
+    """A statement that rests on one benchmark; about the table as a whole, with nothing to ask of runs of ours."""
+
+    regime: str
+    benchmark: str
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        return ((self.regime, self.benchmark),)
+
+    @property
+    def expectations(self) -> tuple[Expectation, ...]:
+        return ()
+
+
 @dataclass(frozen=True)
-class Shift:
+class Shift(OnOneBenchmark):
     """Variants differ from the baseline on one benchmark, by a stated figure or in a stated direction.
 
     Args:
@@ -96,10 +116,6 @@ class Shift:
     @property
     def subjects(self) -> tuple[str, ...]:
         return self.variants
-
-    @property
-    def places(self) -> tuple[tuple[str, str], ...]:
-        return ((self.regime, self.benchmark),)
 
     @property
     def expectations(self) -> tuple[Expectation, ...]:

@@ -7,7 +7,8 @@ from collections import Counter
 from experiments.claims.check import CheckedClaim, CheckedStatement
 from experiments.claims.ours import Answer, OurResult
 from experiments.claims.verdict import Verdict
-from experiments.claims.wording import listed, named
+from experiments.claims.wording import named
+from experiments.report.wording import listed
 from experiments.statistics.types import format_p
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from experiments.claims.figures import VARIANT_SEED, change, find, in_spreads, methods
-from experiments.claims.statements import Expectation, Outcome
+from experiments.claims.statements import Expectation, OnOneBenchmark, Outcome
 from experiments.claims.verdict import Finding
 from experiments.claims.wording import against_seeds, signed, title
 
@@ -29,7 +29,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class MostLose:
+class MostLose(OnOneBenchmark):
     """More than half of some variants lose accuracy on a benchmark.
 
     Args:
@@ -47,10 +47,6 @@ class MostLose:
     @property
     def subjects(self) -> tuple[str, ...]:
         return self.variants
-
-    @property
-    def places(self) -> tuple[tuple[str, str], ...]:
-        return ((self.regime, self.benchmark),)
 
     @property
     def expectations(self) -> tuple[Expectation, ...]:
@@ -73,7 +69,7 @@ class MostLose:
 
 
 @dataclass(frozen=True)
-class WeakerThanOthers:
+class WeakerThanOthers(OnOneBenchmark):
     """A family of variants has lower accuracy than the other variants; no baseline is needed for that.
 
     Args:
@@ -88,18 +84,6 @@ class WeakerThanOthers:
     @property
     def text(self) -> str:
         return f"and more than other objectives do on {title(self.benchmark)}"
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def places(self) -> tuple[tuple[str, str], ...]:
-        return ((self.regime, self.benchmark),)
-
-    @property
-    def expectations(self) -> tuple[Expectation, ...]:
-        return ()
 
     def check(self) -> Outcome:
         found = contrasts(self.families, self.regime, self.benchmark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from experiments.claims.figures import NAMES, SeedNoise
+from experiments.report.wording import listed
 
 
 def signed(value: float) -> str:
@@ -23,12 +24,6 @@ def against_seeds(spreads: float | None, noise: SeedNoise | None) -> str:
         return "no baseline has two seeds here"
     borrowed = ", borrowed from the mixed regime" if noise.borrowed else ""
     return f"{spreads:.2f} times the spread of two baseline seeds ({noise.spread:.2f}{borrowed})"
-
-
-def listed(items: Iterable[str]) -> str:
-    """``a, b and c``."""
-    words = list(items)
-    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
 
 
 def named(variants: Iterable[str]) -> str:

@@ -109,8 +109,8 @@ def draw_gallery(folder: Path) -> None:
         folder: of the pictures.
     """
     from data_modules import GlyphsDataModule
+    from experiments.evaluation.benchmarks import feature_folder
     from experiments.evaluation.plan import EvaluationPlan
-    from experiments.evaluation.runs import feature_folder
     from experiments.evaluation.stored import probe_fitter
     from experiments.shipped import FOLDER, TEACHERS
     from experiments.show.clip import read_shown
@@ -144,10 +144,10 @@ def draw_gallery(folder: Path) -> None:
 def _short_runs() -> Sequence[Path]:
     """Folders of a short run of each variant that ships, trained if they are not in the cache."""
     from data_modules.generated.cache import cache_root
-    from experiments.fit import run_lightning
-    from experiments.lightning_cli import resolve_run
     from experiments.overlays import BASE, CONFIGS, objective_overlay
     from experiments.shipped import TEACHERS
+    from experiments.training.fit import run_lightning
+    from experiments.training.resolve import resolve_run
 
     folders = []
     for name in TEACHERS:

@@ -49,17 +49,17 @@ def model_subject(model: VideoJEPA, stamp: RowStamp, label: str, weights: Weight
     )
 
 
-def init_control(model: VideoJEPA, stamp: RowStamp, label: str = "random init") -> Subject:
+def init_control(model: VideoJEPA, stamp: RowStamp) -> Subject:
     """The same encoder before training, as the control of every variant of its seed."""
     control = replace(stamp, variant=RANDOM_INIT, reading="none", layout="whole", step=0, weights="init")
-    return replace(model_subject(model, control, label, "init"), surprise=None)
+    return replace(model_subject(model, control, "random init", "init"), surprise=None)
 
 
-def pixel_control(model: VideoJEPA, stamp: RowStamp, label: str = "pixels") -> Subject:
+def pixel_control(model: VideoJEPA, stamp: RowStamp) -> Subject:
     """Raw pixels, cut as the model cuts them."""
     pixels = PixelEncoder(model.encoder.patch, model.encoder.tubelet)
     identity = replace(stamp, step=0, weights="pixels")
-    return Subject(label, pixels, identity, digest_json(["pixels", pixels.patch, pixels.tubelet]), (ALL,))
+    return Subject("pixels", pixels, identity, digest_json(["pixels", pixels.patch, pixels.tubelet]), (ALL,))
 
 
 def weights_digest(module: nn.Module) -> str:

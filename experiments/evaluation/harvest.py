@@ -23,7 +23,7 @@ from tqdm import tqdm
 from data_modules.clips.broken import BrokenFile
 from data_modules.clips.datasets import ClipDataset
 from data_modules.generated.workers import available_cores
-from experiments.evaluation.analyses.base import FIRST_VIEW, MEAN, SURPRISE, Analysis, Arrays, Found, logits_key
+from experiments.evaluation.analyses.base import MEAN, SURPRISE, Analysis, Arrays, Found, logits_key
 from experiments.evaluation.averaging import average_views
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.encoded import Encoded, Pooled, encode
@@ -206,16 +206,13 @@ def _surprise(ask: Surprise, frames: Tensor, tokens: Tensor, numbers: Tensor) ->
 
 
 def _answers(who: Participant, seen: Encoded, num_views: int) -> dict[str, Tensor]:
-    """Logits of each probe, averaged over the views of a video, and where there are several those of the first too."""
+    """Logits of each probe, averaged over the views of a video."""
     named = {view.name: view for view in who.subject.views}
     parts = {name: seen.part(named[name]) for name in {probe.view for probe in who.probes}}
-    answers = {}
-    for number, probe in enumerate(who.probes):
-        logits = probe.logits(parts[probe.view])
-        answers[logits_key(number)] = average_views(logits, num_views)
-        if num_views > 1:
-            answers[FIRST_VIEW + logits_key(number)] = logits[::num_views]
-    return answers
+    return {
+        logits_key(number): average_views(probe.logits(parts[probe.view]), num_views)
+        for number, probe in enumerate(who.probes)
+    }
 
 
 def _load(path: Path) -> dict[str, Any] | None:

@@ -14,10 +14,9 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from data_modules.base import ClipDataModule
-from data_modules.generated.cache import cache_root
-from data_modules.named import make_data
 from experiments.checkpoints import read_step
 from experiments.evaluation.analyses.base import Analysis, Report
+from experiments.evaluation.benchmarks import feature_folder, open_benchmarks
 from experiments.evaluation.evaluate import evaluate
 from experiments.evaluation.external import external_subjects, open_external, pixels_beside
 from experiments.evaluation.from_model import init_control, model_subject, pixel_control
@@ -36,50 +35,6 @@ if TYPE_CHECKING:
 
 CONTROLS = ("init", "pixels")
 """Weights of subjects that learned nothing."""
-
-
-def feature_folder(chosen: str | None = None) -> Path:
-    """Where cached features are kept: as asked, else beside the generated data of this machine."""
-    return Path(chosen) if chosen else cache_root() / "features"
-
-
-def open_benchmarks(
-    benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule | None, ranks: Ranks = ALONE
-) -> list[ClipDataModule]:
-    """Data modules to evaluate on, prepared and set up.
-
-    Args:
-        benchmarks: options of each by name; None is what the run was trained on.
-        trained_on: that; gives the shape of clips where the options do not. None leaves it to the benchmarks.
-        ranks: processes that share the files; the first prepares them.
-
-    Raises:
-        UserError: an unknown benchmark or option, or its files are not there.
-    """
-    if ranks.is_first:
-        prepare_benchmarks(benchmarks, trained_on)
-    ranks.barrier()
-    found = _make(benchmarks, trained_on)
-    for data in found:
-        data.setup("test")
-    return found
-
-
-def prepare_benchmarks(benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule | None) -> None:
-    """Make or check the files of data to evaluate on; arguments and errors as ``open_benchmarks``."""
-    for data in _make(benchmarks, trained_on):
-        data.prepare_data()
-
-
-def _make(
-    benchmarks: Mapping[str, Mapping[str, Any]] | None, trained_on: ClipDataModule | None
-) -> list[ClipDataModule]:
-    if benchmarks is None:
-        assert trained_on is not None
-        return [trained_on]
-    names = () if trained_on is None else ("num_frames", "size", "batch_size", "num_workers")
-    shared = {name: getattr(trained_on, name) for name in names}
-    return [make_data(name, options, shared) for name, options in benchmarks.items()]
 
 
 def subjects_of(run: Run, model: VideoJEPA, step: int, label: str, controls: bool) -> list[Subject]:
@@ -140,15 +95,6 @@ def evaluation_folder(run: Run, benchmark: ClipDataModule) -> Path:
     return run.folder / "evaluation" / benchmark.name
 
 
-def checkpoint_step(run: Run) -> int:
-    """Optimizer steps behind the weights of a run.
-
-    Raises:
-        UserError: the run has no checkpoint, or a broken one.
-    """
-    return read_step(run.last_checkpoint)
-
-
 def evaluate_runs(
     runs: Sequence[Run],
     benchmarks: Mapping[str, Mapping[str, Any]] | None,
@@ -192,7 +138,7 @@ def evaluate_runs(
     subjects: list[Subject] = []
     for run in runs:
         model = load_model(run).to(device)
-        _add(subjects, subjects_of(run, model, checkpoint_step(run), label_of(run), controls))
+        _add(subjects, subjects_of(run, model, read_step(run.last_checkpoint), label_of(run), controls))
     for word in others:
         _add(subjects, external_subjects(open_external(word), device, controls))
     if others:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from vjepa.layout import NUM_LEVELS, Layout
@@ -50,7 +49,7 @@ def division(name: str, app: Tensor) -> tuple[View, View]:
     return View(f"{name}.app", app.nonzero()[:, 0]), View(f"{name}.dyn", (~app).nonzero()[:, 0])
 
 
-def level_views(width: int, app_ratio: float = 0.5, num_random: int = 0, seed: int = 0) -> tuple[View, ...]:
+def level_views(width: int, app_ratio: float = 0.5, num_random: int = 0) -> tuple[View, ...]:
     """Views of all levels side by side: the last level, all, both layouts, and random divisions as their control.
 
     A model that was not factorized is divided by the very same channels: the control of the division itself.
@@ -59,7 +58,6 @@ def level_views(width: int, app_ratio: float = 0.5, num_random: int = 0, seed: i
         width: E, channels of one level.
         app_ratio: share of z_app.
         num_random: random divisions of the same widths, named ``random<k>``.
-        seed: of the random divisions.
 
     Returns:
         ``whole``, ``levels``, ``within_level.app``, ``.dyn``, ``by_level.app``, ``.dyn``, ``random0.app``, ...
@@ -72,7 +70,7 @@ def level_views(width: int, app_ratio: float = 0.5, num_random: int = 0, seed: i
         app_width = int(app.sum())
         views += division(kind, app)
     if num_random:
-        for number, app in enumerate(random_splits(total, app_width, num_random, seed)):
+        for number, app in enumerate(random_splits(total, app_width, num_random)):
             views += division(f"random{number}", app)
     return tuple(views)
 
@@ -87,10 +85,3 @@ def named(views: Sequence[View], name: str) -> View:
         if view.name == name:
             return view
     raise KeyError(name)
-
-
-def num_channels(view: View, total: int) -> int:
-    """Channels of a view of ``total`` ones."""
-    if isinstance(view.channels, slice):
-        return len(range(*view.channels.indices(total)))
-    return int(torch.as_tensor(view.channels).numel())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 _PROBE_TITLES = {
     "linear_time": "linear (time)",
@@ -39,6 +39,12 @@ def points(value: float) -> str:
     return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "\u2212")
 
 
-def listed(items: Sequence[str]) -> str:
+def listed(items: Iterable[str]) -> str:
     """``a, b and c``."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+    words = list(items)
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def spoken(name: str) -> str:
+    """A name of the code as a reader sees it."""
+    return name.replace("_", " ")

@@ -12,10 +12,10 @@ from pathlib import Path
 from data_modules.base import ClipDataModule
 from experiments.evaluation.analyses.base import Report
 from experiments.evaluation.analyses.classification import CorruptionRobustness
+from experiments.evaluation.benchmarks import feature_folder
 from experiments.evaluation.evaluate import evaluate
 from experiments.evaluation.from_model import model_subject
 from experiments.evaluation.plan import EvaluationPlan
-from experiments.evaluation.runs import feature_folder
 from experiments.evaluation.subjects import Subject
 from experiments.export import open_encoder
 from experiments.report.scores import variant_title

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from data_modules.base import ClipDataModule
 from data_modules.named import make_data
+from experiments.checkpoints import read_step
 from experiments.evaluation.from_model import model_subject
-from experiments.evaluation.runs import checkpoint_step, label_of
+from experiments.evaluation.runs import label_of
 from experiments.evaluation.subjects import Subject
 from experiments.export import open_encoder
 from experiments.load import instantiate, load_data, load_model, pretraining_stamp
@@ -90,7 +91,7 @@ def load_encoder(path: Path, weights: Weights | None = None, device: str = "cpu"
         return _load_exported(path, weights, device)
     run = open_run(path)
     model = load_model(run).to(device)
-    stamp = pretraining_stamp(run, model, checkpoint_step(run))
+    stamp = pretraining_stamp(run, model, read_step(run.last_checkpoint))
     data = instantiate(run.settings, "data", str(run.config))
     shape = {"num_frames": data.num_frames, "size": data.size}
     return LoadedEncoder(path, model, _subject(model, stamp, label_of(run), weights), shape, run)

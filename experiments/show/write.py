@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from experiments.evaluation.runs import check_device, feature_folder
+from experiments.evaluation.benchmarks import feature_folder
+from experiments.evaluation.runs import check_device
 from experiments.pictures.sheets import Sheet
 from experiments.pictures.summaries import image_summary
 from experiments.pictures.trajectory import TAGS, draw_trajectory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,3 +93,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "image.jpg": (lambda path: path.write_bytes(b"\xff\xd8 cut off"), "is truncated"),
 }
 """Name -> what writes it, and what is said about it."""
+
+
+def read_broken(path: Path) -> dict[str, str]:
+    """Return the reason for every broken file that any process listed in ``path``; empty if there is no such file."""
+    if not path.is_file():
+        return {}
+    with open(path, newline="") as file:
+        return {row["id"]: row["reason"] for row in csv.DictReader(file)}

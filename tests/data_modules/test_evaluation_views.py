@@ -13,9 +13,9 @@ from data_modules import MixedDataModule, MixturePart, SSv2DataModule, UCF101Dat
 from data_modules.annotations.lists import ListSource
 from data_modules.clips.views import ONE_VIEW, EvaluationViews
 from data_modules.named import make_data
-from experiments.lightning_cli import resolve_settings
 from experiments.overlays import BASE, CONFIGS
 from experiments.runs import config_hash
+from experiments.training.resolve import resolve_settings
 from tests.data_modules.encoded import moving_frames, write_video
 from tests.data_modules.layouts import write_ssv2, write_ucf101
 from vjepa.errors import UserError

@@ -16,8 +16,8 @@ import yaml
 
 from data_modules import MixedDataModule, MixturePart, SSv2DataModule, SynthDataModule, UCF101DataModule
 from data_modules.base import ClipDataModule
-from data_modules.clips.broken import read_broken
 from data_modules.mixing.order import WeightedStepSampler
+from tests.data_modules.damaged import read_broken
 from tests.data_modules.layouts import write_imagenet100, write_ssv2, write_ucf101
 from vjepa.errors import UserError
 from vjepa.latents import Clip

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from data_modules import ListSource, VideoListDataModule
-from data_modules.clips.broken import read_broken
+from tests.data_modules.damaged import read_broken
 from tests.data_modules.encoded import moving_frames, write_video
 from vjepa.latents import Clip
 

@@ -17,11 +17,11 @@ import yaml
 
 from data_modules import ListSource, VideoListDataModule
 from data_modules.base import ClipDataModule
-from data_modules.clips.broken import read_broken
 from data_modules.mixing.mixture_order import MixtureStepSampler
 from data_modules.mixing.order import StepSampler, WeightedStepSampler
-from experiments.lightning_cli import resolve_settings
 from experiments.overlays import BASE, CONFIGS
+from experiments.training.resolve import resolve_settings
+from tests.data_modules.damaged import read_broken
 from tests.data_modules.encoded import moving_frames, write_video
 from vjepa.errors import UserError
 from vjepa.latents import Clip

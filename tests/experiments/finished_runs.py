@@ -10,9 +10,9 @@ from typing import Any
 import torch
 import yaml
 
-from experiments.lightning_cli import resolve_settings
 from experiments.load import instantiate
 from experiments.runs import Run, reopen
+from experiments.training.resolve import resolve_settings
 from tests.experiments.frozen.tiny_run import words
 from tests.vjepa.interop.made import shaken
 from vjepa.module import VideoJEPA

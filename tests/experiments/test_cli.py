@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import experiments.lightning_cli  # noqa: F401  Lightning's log handler must not be born inside a captured test
+import experiments.training.lightning_cli  # noqa: F401  Lightning's log handler must not be born inside a captured test
 from experiments.cli import main
 from experiments.overlays import BASE
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 import yaml
 
-from experiments.lightning_cli import resolve_run, resolve_settings
 from experiments.load import instantiate
 from experiments.messages import import_class
 from experiments.overlays import BASE, CONFIGS, leaves, objective_overlay, regime_names, regime_overlay, variant_names
 from experiments.published import PublishedConfig, configs
 from experiments.runs import config_hash
+from experiments.training.resolve import resolve_run, resolve_settings
 from vjepa.module import FactorizedVideoJEPA, VideoJEPA
 from vjepa.objectives import REGISTRY
 

@@ -13,10 +13,10 @@ from torch import nn
 
 from experiments.cli import main
 from experiments.export import open_encoder
-from experiments.lightning_cli import resolve_run
 from experiments.load import load_data, load_model
 from experiments.results import Row, write_rows
 from experiments.runs import Run, open_run
+from experiments.training.resolve import resolve_run
 from tests.experiments.finished_runs import made_run
 from tests.experiments.frozen.tiny_run import words
 from tests.vjepa.interop.made import encoder, equal, predictor

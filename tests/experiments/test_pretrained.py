@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from experiments.cli import main
-from experiments.lightning_cli import resolve_run
 from experiments.load import instantiate, load_model
 from experiments.pretrained import content_digest, describe, initialize, open_pretrained
 from experiments.runs import config_hash, open_run
+from experiments.training.resolve import resolve_run
 from tests.experiments.finished_runs import made_run, resolved
 from tests.experiments.frozen.tiny_run import words
 from tests.vjepa.interop.made import encoder, equal, write_huggingface, write_official

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -44,17 +44,6 @@ class Found:
     views: EvaluationViews = ONE_VIEW
 
     @property
-    def of_first_view(self) -> Found:
-        """The same with the logits of the first view alone, to compare with what was collected of that."""
-        if self.views.num_views == 1:
-            return self
-        arrays = {
-            condition: {name: own.get(FIRST_VIEW + name, value) for name, value in own.items()}
-            for condition, own in self.arrays.items()
-        }
-        return replace(self, arrays=arrays, views=ONE_VIEW)
-
-    @property
     def video_ids(self) -> tuple[str, ...]:
         """n names."""
         return tuple(self.dataset.video_ids[position] for position in self.index.tolist())
@@ -83,8 +72,6 @@ class Found:
 
 MEAN = "mean"
 SURPRISE = "surprise"
-FIRST_VIEW = "first_view."
-"""Before the name of an array of logits, where there are several views."""
 
 
 def logits_key(probe: int) -> str:

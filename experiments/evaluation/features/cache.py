@@ -84,21 +84,19 @@ class FeatureCache:
         key = digest_json([kind, digest_, asdict(self.data), split, clips, channels])
         return self.folder / f"{kind}-{key[:24]}{_SUFFIX}"
 
-    def find(self, path: Path, say: Say, *, check: bool = True) -> Footer | None:
-        """The footer of a file if that can be used; one that cannot is said and removed.
+    def find(self, path: Path, say: Say) -> Footer | None:
+        """The footer of a file that is read whole and can be used; one that cannot is said and removed.
 
         Args:
             path: of the file.
             say: called with a line.
-            check: read it whole and compare checksums.
 
         Raises:
             UserError: a file that cannot be used cannot be removed either.
         """
         try:
             footer = read_footer(path)
-            if check:
-                check_content(path, footer)
+            check_content(path, footer)
         except FileNotFoundError:
             return None
         except (Unusable, OSError) as problem:

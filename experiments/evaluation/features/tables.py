@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 import torch
 from torch import Tensor
@@ -77,11 +76,6 @@ class Table(ABC):
     @abstractmethod
     def read(self, rows: Tensor, view: View) -> Tensor:
         """Rows by number, in any order: (b,) int64 -> (b, ..., k) floats, k channels of the view."""
-
-    @property
-    def row_numbers(self) -> int:
-        """Numbers in a row of the whole representation."""
-        return prod(self.row_shape)
 
 
 class MemoryTable(Table):

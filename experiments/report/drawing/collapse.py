@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.evaluation.presentation.figures.shared import grid_columns, legend_below, panel_grid
-from experiments.report.drawing.shared import colour_of, spoken
+from experiments.report.drawing.shared import colour_of
 from experiments.report.findings import Candidate, Findings
+from experiments.report.panels import grid_columns, legend_below, panel_grid
 from experiments.report.scalars import Scalars
 from experiments.report.style import new_figure
+from experiments.report.wording import spoken
 from experiments.statistics import VariantKey
 
 if TYPE_CHECKING:

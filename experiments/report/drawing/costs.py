@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from experiments.evaluation.presentation.figures.shared import legend_below
 from experiments.report.drawing.shared import colour_of, dodged, frame_rows, looks, numbered, shape_of
 from experiments.report.findings import Findings
+from experiments.report.panels import legend_below
 from experiments.report.style import new_figure
 
 _ROW, _ROW_OF_TWO = 0.24, 0.36

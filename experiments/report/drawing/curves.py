@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from experiments.evaluation.presentation.figures.shared import grid_columns, legend_below, panel_grid
 from experiments.report.drawing.highlights import keys_with_control, picked_out
-from experiments.report.drawing.shared import SOFT, spoken
+from experiments.report.drawing.shared import SOFT
 from experiments.report.findings import TITLES, Findings, Level
+from experiments.report.panels import grid_columns, legend_below, panel_grid
 from experiments.report.style import RANDOM_INIT_STYLE, LineStyle, new_figure, numbered_style
+from experiments.report.wording import spoken
 from experiments.statistics import VariantKey
 from vjepa.corruptions import CORRUPTIONS
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.evaluation.presentation.figures.shared import legend_below
 from experiments.report.drawing.shared import (
     SOFT,
     UNTESTED,
@@ -23,6 +22,7 @@ from experiments.report.drawing.shared import (
 )
 from experiments.report.endpoints import comparison_of, title_of
 from experiments.report.findings import Candidate, Findings
+from experiments.report.panels import legend_below
 from experiments.report.style import new_figure
 from experiments.statistics import Comparison, Difference, Endpoint
 

@@ -12,10 +12,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from experiments.evaluation.presentation.figures.shared import legend_below
-from experiments.report.drawing.shared import SOFT, numbered, spoken
+from experiments.report.drawing.shared import SOFT, numbered
 from experiments.report.findings import CONTROLS, TITLES, Findings, Retained
+from experiments.report.panels import legend_below
 from experiments.report.style import new_figure
+from experiments.report.wording import spoken
 from experiments.statistics import VariantKey
 from vjepa.corruptions import CORRUPTIONS
 

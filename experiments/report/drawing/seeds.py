@@ -8,7 +8,6 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.evaluation.presentation.figures.shared import legend_below
 from experiments.report.drawing.shared import (
     SOFT,
     colour_of,
@@ -22,6 +21,7 @@ from experiments.report.drawing.shared import (
 )
 from experiments.report.endpoints import title_of
 from experiments.report.findings import CONTROLS, RANDOM_INIT, TITLES, Findings
+from experiments.report.panels import legend_below
 from experiments.report.style import PIXELS_STYLE, RANDOM_INIT_STYLE, new_figure
 from experiments.statistics import Endpoint, Summary
 

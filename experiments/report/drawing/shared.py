@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from experiments.report.findings import PIXELS, RANDOM_INIT, Candidate, Findings
 from experiments.report.style import FAINT, FLOOR, PIXELS_STYLE, RANDOM_INIT_STYLE
+from experiments.report.wording import spoken
 from experiments.statistics import VariantKey
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ def colour_of(candidate: Candidate) -> str:
 def shape_of(findings: Findings, candidate: Candidate) -> str:
     """By its reading and its layout."""
     return _SHAPES[findings.readings.index(candidate.key.reading) % 2, candidate.is_factorized]
-
-
-def spoken(name: str) -> str:
-    """A name of the code as a reader sees it."""
-    return name.replace("_", " ")
 
 
 def numbered(candidate: Candidate) -> str:

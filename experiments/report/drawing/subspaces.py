@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.evaluation.presentation.figures.shared import legend_below
 from experiments.report.drawing.shared import colour_of, frame_rows, looks, mark, numbered, shape_of
 from experiments.report.findings import RANDOM_INIT, TITLES, Candidate, Findings
 from experiments.report.measures import Measure
+from experiments.report.panels import legend_below
 from experiments.report.style import RANDOM_INIT_STYLE, new_figure
 from experiments.statistics import VariantKey
 from vjepa.metrics.selectivity import GROUPS, SUBSPACES

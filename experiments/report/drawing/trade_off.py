@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from experiments.evaluation.presentation.figures.shared import legend_below
 from experiments.report.drawing.labels import place_labels
-from experiments.report.drawing.shared import colour_of, draw_floor, looks, shape_of, spoken
+from experiments.report.drawing.shared import colour_of, draw_floor, looks, shape_of
 from experiments.report.findings import CONTROLS, RANDOM_INIT, Candidate, Findings
+from experiments.report.panels import legend_below
 from experiments.report.scores import task_title
 from experiments.report.style import PIXELS_STYLE, RANDOM_INIT_STYLE, new_figure
+from experiments.report.wording import spoken
 from experiments.statistics import Endpoint, Summary, VariantKey
 
 if TYPE_CHECKING:

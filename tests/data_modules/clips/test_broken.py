@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.clips.broken import BrokenFile, BrokenLimit, BrokenLog, read_broken, write_broken
+from data_modules.clips.broken import BrokenFile, BrokenLimit, BrokenLog, write_broken
 from data_modules.decode.frames import BrokenVideo
+from tests.data_modules.damaged import read_broken
 from vjepa.errors import UserError
 
 EMPTY = BrokenVideo("/data/a.mp4", "is empty")

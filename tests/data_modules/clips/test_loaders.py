@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from data_modules.clips.broken import BrokenLimit, read_broken
+from data_modules.clips.broken import BrokenLimit
 from data_modules.clips.datasets import ClipDataset, Task, collate
 from data_modules.clips.loaders import ClipStream, EvaluationLoader, StreamLoader
 from data_modules.clips.videos import VideoDataset, VideoFile
 from data_modules.clips.watch import reading
 from data_modules.decode.frames import BrokenVideo
 from data_modules.mixing.order import ShardSampler, StepSampler
+from tests.data_modules.damaged import read_broken
 from tests.data_modules.encoded import moving_frames, write_video
 from vjepa.errors import UserError
 from vjepa.latents import Clip

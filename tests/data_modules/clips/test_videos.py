@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from data_modules.clips.augment import Augmentation, CentreView
-from data_modules.clips.broken import read_broken
 from data_modules.clips.datasets import Task
 from data_modules.clips.sampling import FrameSampling
 from data_modules.clips.videos import VideoDataset, VideoFile
 from data_modules.decode.frames import BrokenVideo, decode_video, uniform_indices
 from data_modules.decode.images import read_image
+from tests.data_modules.damaged import read_broken
 from tests.data_modules.encoded import moving_frames, write_video
 from vjepa.errors import UserError
 

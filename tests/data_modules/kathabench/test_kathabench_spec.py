@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_modules.kathabench.spec import STUDY_CLIPS, TASKS, KathaBenchSpec, Seeds
+from data_modules.kathabench.spec import TASKS, KathaBenchSpec, Seeds
 from data_modules.kathabench.store import KathaBenchStore
 from vjepa.errors import UserError
+
+STUDY_CLIPS = 50_000
 
 
 def copies(seeds: Seeds) -> int:

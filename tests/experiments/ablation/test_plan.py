@@ -15,8 +15,8 @@ from experiments.ablation.plan import plan_cells
 from experiments.ablation.record import write_record
 from experiments.ablation.resolve import options_of
 from experiments.ablation.spec import Ablation, Grid, load, save
-from experiments.lightning_cli import resolve_run, resolve_settings
 from experiments.overlays import BASE, CONFIGS, objective_overlay
+from experiments.training.resolve import resolve_run, resolve_settings
 from vjepa.errors import UserError
 
 BOTH = ("as_described", "as_released")

@@ -26,9 +26,9 @@ from experiments.ablation.process_pulse import read_pulse
 from experiments.ablation.process_reason import reason_of
 from experiments.ablation.process_ticket import read_ticket, write_ticket
 from experiments.cli import main
-from experiments.lightning_cli import resolve_run, resolve_settings
 from experiments.overlays import BASE, CONFIGS
 from experiments.results import read_rows
+from experiments.training.resolve import resolve_run, resolve_settings
 from tests.experiments.ablation.stand_in import (
     ROOT,
     cell_command,

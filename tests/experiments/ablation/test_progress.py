@@ -15,7 +15,7 @@ from experiments.ablation.process_marks import write_failed
 from experiments.ablation.process_pulse import Pulse
 from experiments.ablation.progress import Progress
 from experiments.ablation.progress_eta import Pace, duration, learn_pace, left_of, seconds_left
-from experiments.ablation.progress_table import state_table
+from experiments.ablation.state import state_of
 from tests.experiments.ablation.stand_in import make_cells
 
 
@@ -105,19 +105,21 @@ def test_terminal_has_one_block_that_is_drawn_again(cells: list[Cell], monkeypat
     assert terminal.getvalue() == block + "\x1b[2F\x1b[J"
 
 
-def test_table_tells_the_state_of_every_cell_by_the_disk(cells: list[Cell]) -> None:
-    finish(cells[0], 1, 1)
+def test_the_disk_tells_the_state_of_every_cell(cells: list[Cell]) -> None:
     write_failed(cells[1], "vjepa fit ran out of memory")
     Pulse("fit", 7, 20).write(cells[2].heartbeat)
     Pulse("evaluation", doing="features 45 %").write(cells[3].heartbeat)
     old = cells[3].heartbeat.stat().st_mtime - 600
     os.utime(cells[3].heartbeat, (old, old))
-    lines = state_table(cells).splitlines()
-    assert lines[0] == "1 finished, 1 failed, 1 running, 1 begun, 2 waiting"
-    assert lines[1] == "  failed   fwm as_described seed 1  vjepa fit ran out of memory"
-    assert lines[2] == "  running  fwm as_described seed 2  fit, step 7 of 20"
-    assert lines[3] == "  begun    fwm as_described seed 3  evaluation, features 45 %; last sign of life 10 min ago"
-    assert lines[4] == "  waiting  fwm as_described seed 4" and len(lines) == 6
+    assert [str(state_of(cell)) for cell in cells[1:5]] == [
+        "failed: vjepa fit ran out of memory",
+        "running: fit, step 7 of 20",
+        "missing",
+        "missing",
+    ]
+    cells[3].run.last_checkpoint.parent.mkdir(parents=True)
+    cells[3].run.last_checkpoint.touch()
+    assert str(state_of(cells[3])) == "begun: evaluation, features 45 %; last sign of life 10 min ago"
 
 
 def test_durations_are_readable() -> None:

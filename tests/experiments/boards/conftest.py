@@ -9,8 +9,8 @@ import pytest
 
 from experiments.ablation.cells import Cell
 from experiments.boards import write_boards
-from experiments.lightning_cli import resolve_settings
 from experiments.overlays import BASE
+from experiments.training.resolve import resolve_settings
 from tests.experiments.boards.browser import CHROMIUM
 from tests.experiments.boards.made import make_cell
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from experiments.docs import main, robustness_page
+from experiments.docs.command import main, robustness_page
 from experiments.docs.docstrings import parse
 from vjepa.corruptions import CORRUPTIONS, PROFILES, SEVERITIES, VERSION
 from vjepa.errors import UserError
@@ -77,7 +77,7 @@ def test_the_text_names_the_version_and_every_stage() -> None:
 
 
 def test_writing_keeps_the_text_around_the_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
-    monkeypatch.setattr("experiments.docs.FOLDER", tmp_path)
+    monkeypatch.setattr("experiments.docs.command.FOLDER", tmp_path)
     copy = Path(shutil.copy(PAGE, tmp_path))
     changed = copy.read_text().replace("0.08", "0.09") + "\n## Metrics\n\nMore text.\n"
     copy.write_text(changed)
@@ -90,6 +90,6 @@ def test_writing_keeps_the_text_around_the_tables(monkeypatch: pytest.MonkeyPatc
 def test_a_page_without_marks_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="tables of definitions need"):
         robustness_page(PAGE.read_text().replace("<!-- end definitions -->", ""))
-    monkeypatch.setattr("experiments.docs.FOLDER", tmp_path)
+    monkeypatch.setattr("experiments.docs.command.FOLDER", tmp_path)
     with pytest.raises(UserError, match=r"robustness.md: no such file"):
         main(["robustness"])

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.docs import main
+from experiments.docs.command import main
 from experiments.docs.gallery import EXHIBITS, draw_gallery, gallery_page
-from experiments.show import PICTURES
+from experiments.show.command import PICTURES
 from vjepa.errors import UserError
 
 PAGE = Path(__file__).parents[3] / "docs" / "gallery.md"

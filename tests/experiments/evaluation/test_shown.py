@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from data_modules.clips.broken import read_broken
 from data_modules.clips.datasets import ClipDataset, Task
 from data_modules.clips.mapped import MappedClips, write_frames
 from data_modules.clips.videos import VideoDataset, VideoFile
@@ -22,6 +21,7 @@ from experiments.evaluation.encoded import encode
 from experiments.evaluation.harvest import Participant, harvest
 from experiments.evaluation.shown import Shown, acts_on_video, read_shown
 from experiments.evaluation.subjects import Subject
+from tests.data_modules.damaged import read_broken
 from tests.data_modules.encoded import moving_frames, write_video
 from tests.experiments.evaluation.analyses.made import subject
 from vjepa.corruptions import PROFILES, SourceClip, corrupt_source

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import main
-from experiments.lightning_cli import resolve_run
 from experiments.runs import Run, open_run
+from experiments.training.resolve import resolve_run
 from tests.experiments.frozen.tiny_run import (
     ALL_ON,
     ONLINE,

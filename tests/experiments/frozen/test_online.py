@@ -18,10 +18,10 @@ from experiments.checkpoints import read_step
 from experiments.cli import RESUMABLE, main
 from experiments.evaluation.plan import EvaluationPlan
 from experiments.evaluation.ranks import ALONE
-from experiments.lightning_cli import resolve_run
 from experiments.load import load_data, load_model
 from experiments.report import read_scalars
 from experiments.runs import Run, open_run
+from experiments.training.resolve import resolve_run
 from tests.experiments.frozen.tiny_run import (
     ONLINE,
     TASKS,

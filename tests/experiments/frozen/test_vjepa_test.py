@@ -14,9 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import experiments.evaluation.online
 import experiments.evaluation.runs
 from experiments.cli import BAD_INPUT, RESUMABLE, main
-from experiments.lightning_cli import resolve_run, resolve_settings
 from experiments.results import read_clip_values, read_predictions, read_rows
 from experiments.runs import Run
+from experiments.training.resolve import resolve_run, resolve_settings
 from tests.experiments.frozen.tiny_run import (
     ALL_ON,
     Watch,

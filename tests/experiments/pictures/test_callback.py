@@ -24,10 +24,10 @@ from data_modules.decode.frames import BrokenVideo
 from experiments.boards.charts import chart_layout
 from experiments.callbacks import Pictures
 from experiments.cli import BAD_INPUT, main
-from experiments.lightning_cli import resolve_run
 from experiments.overlays import BASE, CONFIGS
 from experiments.report import read_scalars
 from experiments.runs import Run, open_run
+from experiments.training.resolve import resolve_run
 from vjepa.errors import UserError
 
 ROOT = Path(__file__).parents[3]

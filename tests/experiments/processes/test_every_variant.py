@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
-from experiments.lightning_cli import resolve_settings
 from experiments.load import instantiate
 from experiments.overlays import BASE, objective_overlay, variant_names
+from experiments.training.resolve import resolve_settings
 from tests.vjepa.runs import noise_clip
 from vjepa.module import VideoJEPA
 

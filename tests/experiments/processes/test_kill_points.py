@@ -19,9 +19,9 @@ import torch
 
 from experiments.checkpoints import read_step
 from experiments.cli import main
-from experiments.lightning_cli import resolve_run
 from experiments.overlays import BASE, CONFIGS
 from experiments.runs import Run, reopen
+from experiments.training.resolve import resolve_run
 from vjepa.errors import UserError
 
 STEPS, CHECKPOINT_EVERY, PROBE_EVERY = 60, 5, 10

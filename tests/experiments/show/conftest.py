@@ -11,8 +11,8 @@ import pytest
 
 from data_modules.encode.mp4 import encode_mp4
 from experiments.cli import main
-from experiments.lightning_cli import resolve_run
 from experiments.runs import Run, open_run
+from experiments.training.resolve import resolve_run
 from tests.experiments.frozen.tiny_run import words
 
 LIMITS = ("--num-train", "24", "--num-val", "16")

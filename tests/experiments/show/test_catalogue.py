@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.evaluation.benchmarks import feature_folder
 from experiments.evaluation.encoded import encode
-from experiments.evaluation.runs import feature_folder
 from experiments.evaluation.views import WHOLE, named
 from experiments.pictures.latent import latent_halves
 from experiments.probes.attentive import AttentiveProbe

@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import IMAGES, Event
 from data_modules.decode.frames import decode_video
 from experiments.cli import BAD_INPUT, DONE, main
 from experiments.shipped import FOLDER
-from experiments.show import PICTURES, sorted_words
+from experiments.show.command import PICTURES, sorted_words
 from experiments.show.write import folders_of
 from tests.experiments.show.conftest import LIMITS, Stage, write_square
 

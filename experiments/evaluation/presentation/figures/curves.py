@@ -14,18 +14,11 @@ from matplotlib.patches import Patch
 from experiments.evaluation.analyses.order import SHUFFLE
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.presentation.boards import Board, Standing, group_of
-from experiments.evaluation.presentation.figures.shared import (
-    Resampled,
-    grid_columns,
-    headline,
-    legend_below,
-    panel_grid,
-    resampled,
-    spoken,
-    styles_of,
-)
+from experiments.evaluation.presentation.figures.shared import Resampled, headline, resampled, styles_of
 from experiments.evaluation.presentation.resampling import CONFIDENCE, interval
+from experiments.report.panels import grid_columns, legend_below, panel_grid
 from experiments.report.style import FLOOR, LineStyle, new_figure
+from experiments.report.wording import spoken
 
 _MOST_BANDS = 6
 """More of them would hide the curves."""

@@ -23,18 +23,16 @@ from numpy.typing import NDArray
 from experiments.evaluation.conditions import CLEAN, Condition
 from experiments.evaluation.presentation.boards import Board, Standing, group_of
 from experiments.evaluation.presentation.figures.shared import (
-    grid_columns,
     headline,
     is_complete,
-    legend_below,
     over_severities,
-    panel_grid,
     resampled,
     same_clips,
-    spoken,
 )
 from experiments.evaluation.presentation.resampling import interval
+from experiments.report.panels import grid_columns, legend_below, panel_grid
 from experiments.report.style import new_figure
+from experiments.report.wording import spoken
 from vjepa.metrics import corrected_performance
 
 MEAN = "mean"

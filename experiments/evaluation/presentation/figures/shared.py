@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from experiments.evaluation.conditions import CLEAN, Condition
@@ -19,8 +16,6 @@ from experiments.report.scores import task_title
 from experiments.report.style import PIXELS_STYLE, RANDOM_INIT_STYLE, LineStyle, numbered_style
 from experiments.report.wording import probe_name
 from experiments.results import RowStamp
-
-_LETTERS_PER_INCH, _LETTERS_OF_A_MARK = 12, 8
 
 Resampled = Mapping[Condition, NDArray[np.float64]]
 """Accuracy (R,) by condition, clean among them."""
@@ -70,37 +65,6 @@ def is_complete(board: Board, known: Iterable[Condition]) -> bool:
 def headline(board: Board, what: str) -> str:
     """Title of a figure: what it shows, on which task, by which probe, on how many clips."""
     return f"{what}: {task_title(board.benchmark)}, {probe_name(board.probe)}, n = {board.num_clips:,} test clips"
-
-
-def spoken(corruption: str) -> str:
-    """A corruption as a reader sees it."""
-    return corruption.replace("_", " ")
-
-
-def panel_grid(figure: Figure, count: int, columns: int, *, share: bool = True) -> list[Axes]:
-    """Panels row by row; what the last row lacks stays empty, and panels above a gap keep their own tick labels."""
-    rows = -(-count // columns)
-    grid = figure.subplots(rows, columns, sharex=share, sharey=share, squeeze=False)
-    for axis in grid.flat[count:]:
-        axis.remove()
-    for column in range(columns):
-        last = (count - 1 - column) // columns
-        if 0 <= last < rows:
-            grid[last, column].tick_params(axis="x", labelbottom=True)
-    return list(grid.flat[:count])
-
-
-def grid_columns(count: int, most: int = 4) -> int:
-    """Columns of a grid of panels that leaves few gaps."""
-    rows = -(-count // most)
-    return max(1, -(-count // rows)) if count else 1
-
-
-def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Put a legend under all panels, in as many columns as its longest entry allows."""
-    longest = max(len(str(handle.get_label())) for handle in handles)
-    room = int(_LETTERS_PER_INCH * figure.get_figwidth() / (longest + _LETTERS_OF_A_MARK))
-    figure.legend(handles=handles, loc="outside lower center", ncols=max(1, min(4, len(handles), room)))
 
 
 def same_clips(standings: Sequence[Standing]) -> bool:

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.evaluation.presentation.figures.shared import legend_below, styles_of
+from experiments.evaluation.presentation.figures.shared import styles_of
 from experiments.evaluation.presentation.selectivity_rows import LAYOUTS, SubspaceBoard
+from experiments.report.panels import legend_below
 from experiments.report.scores import task_title
 from experiments.report.style import LineStyle, new_figure
 from experiments.results import RowStamp

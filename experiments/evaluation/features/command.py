@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from experiments.evaluate import RUN_HELP
+from experiments.evaluation.command import RUN_HELP
 from experiments.named_options import named_options, words
 from vjepa.errors import UserError, unknown_name
 from vjepa.storage import storage_error
@@ -89,12 +89,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _features(known: argparse.Namespace, out: Path) -> ClipFeatures:
     """Everything that can be refused is, before the first clip is encoded."""
+    from experiments.evaluation.benchmarks import feature_folder, open_benchmarks
     from experiments.evaluation.features.cache import DataKey, FeatureCache
     from experiments.evaluation.features.reading import choose_indices
     from experiments.evaluation.features.sources import make_source
     from experiments.evaluation.features.written import ClipFeatures
     from experiments.evaluation.plan import EvaluationPlan
-    from experiments.evaluation.runs import feature_folder, open_benchmarks
 
     subject, trained_on = _subject(known)
     views = _views(subject, words(known.subspaces))
@@ -120,9 +120,10 @@ def _subject(known: argparse.Namespace) -> tuple[Subject, ClipDataModule | None]
     """The encoder, and the data that it was trained on."""
     import torch
 
+    from experiments.checkpoints import read_step
     from experiments.evaluation.external import external_subjects, is_external, open_external
     from experiments.evaluation.from_model import model_subject
-    from experiments.evaluation.runs import check_device, checkpoint_step, label_of
+    from experiments.evaluation.runs import check_device, label_of
     from experiments.load import instantiate, load_model, pretraining_stamp
     from experiments.runs import open_run
 
@@ -136,7 +137,7 @@ def _subject(known: argparse.Namespace) -> tuple[Subject, ClipDataModule | None]
         return external_subjects(open_external(known.run), device, controls=False)[0], None
     run = open_run(Path(known.run))
     model = load_model(run).to(device)
-    stamp = pretraining_stamp(run, model, checkpoint_step(run))
+    stamp = pretraining_stamp(run, model, read_step(run.last_checkpoint))
     return (
         model_subject(model, stamp, label_of(run), known.weights),
         instantiate(run.settings, "data", str(run.config)),

@@ -9,8 +9,8 @@ from typing import get_args
 
 from experiments.overlays import regime_names, variant_names
 from experiments.published import configs, study_variants
-from experiments.variant_rows import VariantRow, control_rows, study_rows
-from experiments.variant_table import to_csv, to_json, to_text
+from experiments.variants.rows import VariantRow, control_rows, study_rows
+from experiments.variants.table import to_csv, to_json, to_text
 from vjepa.errors import UserError, did_you_mean, unknown_name
 from vjepa.reading import Reading
 

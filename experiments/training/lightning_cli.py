@@ -6,13 +6,13 @@ import inspect
 import shutil
 import sys
 from argparse import ArgumentError
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import Namespace
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -34,24 +34,19 @@ from experiments.callbacks import (
     ThroughputMonitor,
 )
 from experiments.callbacks.frozen import evaluations, probe_of
-from experiments.checkpoint_io import RunCheckpointIO
 from experiments.checkpoints import check_fits, newest_whole, read_step
-from experiments.lost_process import tell_rank
-from experiments.messages import check_config_files, explain, import_class
+from experiments.load import data_name, make_model
+from experiments.messages import check_config_files, explain
 from experiments.overlays import leaves
 from experiments.pretrained import describe, initialize
 from experiments.runs import Run, RunOptions, identity, plan_run, reopen
+from experiments.training.checkpoint_io import RunCheckpointIO
+from experiments.training.lost_process import tell_rank
 from vjepa.errors import UserError
-from vjepa.module import FactorizedVideoJEPA, VideoJEPA
+from vjepa.module import VideoJEPA
 from vjepa.objectives import REGISTRY
 
 SUBCOMMANDS = ("fit", "validate", "test")
-
-
-def make_model(class_type: type[LightningModule], *args: Any, **kwargs: Any) -> LightningModule:
-    """Instantiate ``VideoJEPA`` for layout whole and ``FactorizedVideoJEPA`` for any other."""
-    chosen = VideoJEPA if kwargs.get("layout", "whole") == "whole" else FactorizedVideoJEPA
-    return chosen(*args, **kwargs)
 
 
 class JEPACLI(LightningCLI):
@@ -234,7 +229,7 @@ class JEPACLI(LightningCLI):
         """Find what would stop an evaluation at its end: a run that is none, other weights, data that is not there."""
         if not evaluations(self.trainer):
             return
-        from experiments.evaluation.runs import prepare_benchmarks
+        from experiments.evaluation.benchmarks import prepare_benchmarks
 
         assert self.record is not None
         _check_model(self.record, self.settings())
@@ -258,54 +253,6 @@ class JEPACLI(LightningCLI):
         elif self.run_record.started_from:
             print(describe(self.run_record.started_from))
         print(f"global batch size {batch * devices * accumulation} = {devices} devices x {batch} x {accumulation}")
-
-
-class _Resolver(JEPACLI):
-    """Parses and plans, and instantiates nothing."""
-
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """``fit`` alone: the parser of each subcommand takes a while to build."""
-        return {"fit": JEPACLI.subcommands()["fit"]}
-
-    def instantiate_classes(self) -> None:
-        """Leave everything unmade."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Run nothing."""
-
-    def _set_seed(self) -> None:
-        """Leave the random state alone."""
-
-
-def _resolve(options: Sequence[str]) -> _Resolver:
-    return _Resolver(["fit", *options])
-
-
-def resolve_run(options: Sequence[str]) -> Run:
-    """The run that ``vjepa fit`` with these options would train.
-
-    Raises:
-        UserError: the parser rejects the options.
-    """
-    record = _resolve(options).record
-    assert record is not None
-    return record
-
-
-def resolve_settings(options: Sequence[str]) -> dict[str, Any]:
-    """The resolved configuration of ``vjepa fit`` with these options, as plain data.
-
-    Raises:
-        UserError: the parser rejects the options.
-    """
-    return _resolve(options).settings()
-
-
-def data_name(settings: dict[str, Any]) -> str:
-    """Name of the data set that a configuration trains on: that of its class, unless the options give one."""
-    data = settings["data"]
-    return str(data["init_args"].get("name") or import_class(data["class_path"]).name)
 
 
 def _check_model(run: Run, settings: dict[str, Any]) -> None:

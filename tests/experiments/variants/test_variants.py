@@ -15,12 +15,12 @@ from experiments.cli import main
 from experiments.overlays import look_up, merged, objective_overlay, regime_overlay, variant_names
 from experiments.published import BENCHMARKS, MAIN_PROBES, configs, results, results_of, study_variants
 from experiments.published.notes import NOTES, defects_of
-from experiments.variant_rows import resolved, touched
-from experiments.variants import select
+from experiments.variants.command import select
+from experiments.variants.rows import resolved, touched
 from vjepa.errors import UserError
 from vjepa.reading import SWITCHES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GUIDED, AGGRESSIVE = {"strength": 2.0, "random_rate": 0.1}, {"strength": 5.0, "random_rate": 0.0}
 FUTURE = {"temporal_keep": 0.5, "block_ratio": 0.5}
 FWM = {"static": 0.05, "orthogonality": 0.01}

@@ -36,7 +36,7 @@ def run_lightning(verb: str, options: Sequence[str]) -> int:
     threading.excepthook = _thread_failed
     from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-    from experiments.lightning_cli import JEPACLI
+    from experiments.training.lightning_cli import JEPACLI
 
     # Lightning starts the other ranks of a multi-process run with this very command line.
     sys.argv = [sys.argv[0], verb, *options]

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -25,7 +25,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., GeneratedDataModule], str]] = {
 }
 """Data module of every benchmark, and what its --clips counts."""
 
-VERBS = {"check": "experiments.prepare_check", "transcode": "experiments.prepare_transcode"}
+VERBS = {"check": "experiments.prepare.check", "transcode": "experiments.prepare.transcode"}
 """What can be done beside writing: modules with a ``main`` of their own."""
 
 _EPILOG = "vjepa prepare check NAME looks whether a data set is whole, downloaded ones too"
@@ -68,11 +68,11 @@ def _data_module(name: str, root: str | None, clips: int | None, reading: str | 
     return make(**options)
 
 
-def contact_sheet(data: ClipDataModule, split: Literal["train", "val"] = "val") -> bytes:
-    """PNG with one clip of every class of the temporal tasks, a row each, frames from left to right."""
+def contact_sheet(data: ClipDataModule) -> bytes:
+    """PNG with a val clip of every class of the temporal tasks, a row each, frames from left to right."""
     from matplotlib.figure import Figure
 
-    dataset = data.dataset(split)
+    dataset = data.dataset("val")
     chosen: list[tuple[str, int]] = []
     for column, task in enumerate(data.tasks):
         for label, name in enumerate(task.classes if task.temporal else ()):

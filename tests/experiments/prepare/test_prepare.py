@@ -9,7 +9,7 @@ import matplotlib.image
 import pytest
 
 from experiments.cli import main
-from experiments.prepare import contact_sheet
+from experiments.prepare.command import contact_sheet
 
 
 def test_kathabench_is_written_checked_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from data_modules.encode.transcode import Transcoding, transcode
 from experiments.cli import main
-from experiments.prepare_transcode import peak_signal_to_noise
+from experiments.prepare.transcode import peak_signal_to_noise
 from tests.data_modules.encoded import moving_frames, write_packed_avi, write_video
 
 

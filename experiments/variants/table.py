@@ -13,7 +13,7 @@ from textwrap import wrap
 from experiments.overlays import look_up, merged
 from experiments.published import BENCHMARKS
 from experiments.published.notes import NOTES
-from experiments.variant_rows import VariantRow, common_switches
+from experiments.variants.rows import VariantRow, common_switches
 
 TITLES = {
     "diving48": ("D48", "Diving-48 V2"),

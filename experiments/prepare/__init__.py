@@ -1,0 +1,1 @@
+"""Data before training: generated sets are written, others checked or encoded anew: ``vjepa prepare``."""
