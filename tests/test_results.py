@@ -19,6 +19,7 @@ from experiments.results.table import read_columns
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "glyphs"
 ABLATION = ROOT / "docs" / "results" / "glyphs-short"
+OTHERS = ROOT / "docs" / "results" / "glyphs-others"
 TASKS = ("appearance", "motion", "order")
 
 
@@ -37,18 +38,30 @@ def test_table_is_the_committed_rows(page: str, table: list[str]) -> None:
     assert "\n".join(table) in (ROOT / page).read_text()
 
 
-def rows_of_variants(page: Path) -> dict[tuple[str, str], list[str]]:
-    """Cells behind variant and reading in the table of every variant."""
+def rows_of_variants(page: Path, reading: str | None = None) -> dict[tuple[str, str], list[str]]:
+    """Cells behind variant and reading in the table of every variant; a table of one reading has no such column."""
     lines = page.read_text().split("| mean rank |\n")[1].split("\n\n")[0].splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {(row[1].replace("\\_", "_"), row[2].replace(" ", "_")): row[3:] for row in cells if row[0].isdigit()}
+    cells = [row if reading is None else [*row[:2], reading, *row[2:]] for row in cells if row[0].isdigit()]
+    return {(row[1].replace("\\_", "_"), row[2].replace(" ", "_")): row[3:] for row in cells}
 
 
 def test_the_ablation_is_the_committed_rows() -> None:
     report, page = rows_of_variants(ABLATION / "report.md"), rows_of_variants(ROOT / "docs" / "results.md")
     assert len(report) == 14 and page == report
+    check_rows(report, ABLATION)
+
+
+def test_the_other_variants_are_the_committed_rows() -> None:
+    report = rows_of_variants(OTHERS / "report.md", "as_described")
+    assert len(report) == 10
+    check_rows(report, OTHERS)
+
+
+def check_rows(report: dict[tuple[str, str], list[str]], folder: Path) -> None:
+    """Seeds and clean accuracies of a table against the rows of its folder."""
     assert all(cells[0] == "3" for cells in report.values())
-    found = read_columns(ABLATION / "results.parquet")
+    found = read_columns(folder / "results.parquet")
     wanted = {
         "metric": "top1", "split": "test", "corruption": "none", "probe": "linear_time", "subspace": "whole",
         "weights": "teacher",
@@ -69,8 +82,9 @@ def test_differences_of_the_page_are_those_of_the_report() -> None:
     report, page = (ABLATION / "report.md").read_text(), (ROOT / "docs" / "results.md").read_text()
     answers = [line[2:] for line in report.splitlines() if line.startswith("> ")]
     assert len(answers) == 2 and all(answer in page for answer in answers)
+    reports = report + (OTHERS / "report.md").read_text()
     tables = [line for line in page.splitlines() if line.startswith("| ")]
-    assert len(tables) > 40 and all(line in report for line in tables)
+    assert len(tables) > 50 and all(line in reports for line in tables)
 
 
 def test_random_divisions_of_the_page_are_the_committed_rows() -> None:
