@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from data_modules.decode.reader import read_clip
 from data_modules.encode.packed_avi import write_packed_avi
 
-__all__ = ["moving_frames", "remux", "with_edits", "write_packed_avi", "write_video"]
+__all__ = ["moving_frames", "read_frames", "remux", "with_edits", "write_packed_avi", "write_video"]
 
 
 def moving_frames(num_frames: int = 40, height: int = 96, width: int = 128, seed: int = 0) -> NDArray[np.uint8]:
@@ -106,3 +107,8 @@ def with_edits(path: Path, edits: Sequence[tuple[int, int]], rate: int = 25) -> 
         changed[start : start + 4] = struct.pack(">I", size + len(box) - old)
     path.write_bytes(changed)
     return path
+
+
+def read_frames(path: Path, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Frames by number, in any order and repeated at will."""
+    return read_clip(path, lambda num_frames, fps: np.asarray(indices, dtype=np.int64))

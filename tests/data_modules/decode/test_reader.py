@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -16,16 +16,11 @@ from data_modules.decode import reader
 from data_modules.decode.frames import BrokenVideo, decode_video, open_video, uniform_indices
 from data_modules.decode.packets import index_packets
 from data_modules.decode.reader import read_clip
-from tests.data_modules.encoded import moving_frames, remux, with_edits, write_packed_avi, write_video
+from tests.data_modules.encoded import moving_frames, read_frames, remux, with_edits, write_packed_avi, write_video
 from vjepa.errors import UserError
 
 B_FRAMES = {"bf": "2", "g": "12", "x264-params": "b-adapt=0:scenecut=0"}
 UNEVEN = [number + (number > 7) * 3 + (number > 20) * number for number in range(40)]
-
-
-def read_frames(path: Path, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Frames by number, in any order and repeated at will."""
-    return read_clip(path, lambda num_frames, fps: np.asarray(indices, dtype=np.int64))
 
 
 def h264(folder: Path, name: str = "clip.mp4", **options: object) -> Path:

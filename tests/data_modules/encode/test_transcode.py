@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 
 from data_modules.decode.frames import BrokenVideo, decode_video
-from data_modules.decode.reader import read_frames
 from data_modules.encode.transcode import Transcoding, transcode
 from data_modules.encode.transcode_folder import Outcome, find_files, transcode_folder
-from tests.data_modules.encoded import moving_frames, remux, write_packed_avi, write_video
+from tests.data_modules.encoded import moving_frames, read_frames, remux, write_packed_avi, write_video
 from vjepa.errors import UserError
 
 
