@@ -25,6 +25,8 @@ MINUTES = float(os.environ.get("VJEPA_SOAK_MINUTES", "3"))
 WARM_UP = 1 / 6
 """Part of the time after which nothing may grow."""
 ALLOWED_MB = 50
+ALLOWED_HANDLES = 8
+"""How many are open at the moment of a sample varies by as many; one lost with each checkpoint would be more."""
 EVERY_S = 2.0
 
 
@@ -67,7 +69,7 @@ def test_an_hour_of_training_holds_what_it_held_at_first(tmp_path: Path) -> None
     third = len(settled) // 3
     early, late = settled[:third], settled[-third:]
     assert peak(late, "megabytes") < peak(early, "megabytes") + ALLOWED_MB
-    assert peak(late, "handles") <= peak(early, "handles")
+    assert peak(late, "handles") < peak(early, "handles") + ALLOWED_HANDLES
     assert {sample.processes for sample in settled} == {settled[0].processes}
     assert settled[-1].temporary <= peak(early, "temporary")
     assert not remaining
