@@ -31,7 +31,9 @@ def to_pixels(frames: Tensor) -> Tensor:
     if frames.dtype != torch.uint8 or frames.ndim != 5 or frames.shape[-1] != 3:
         raise ValueError(f"frames {tuple(frames.shape)} {frames.dtype}: expected (B, F, H, W, 3) uint8")
     scale, shift = _statistics(frames.device)
-    return rearrange(frames, "b f h w c -> b c f h w") * scale - shift
+    planes = rearrange(frames, "b f h w c -> b c f h w")
+    # Planes first: every pass after it, here and in the patch embedding, then reads memory in order.
+    return planes.to(scale.dtype, memory_format=torch.contiguous_format).mul_(scale).sub_(shift)
 
 
 @lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vjepa.nn.attention import Packing, attend
+from vjepa.nn.linear import Linear
 from vjepa.nn.rope import Rope, rotate
 
 LAYER_NORM_EPS = 1e-6
@@ -28,8 +29,8 @@ class RotaryAttention(nn.Module):
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
 
     def forward(self, x: Tensor, table: Tensor, packing: Packing | None = None) -> Tensor:
         """Attend.
@@ -45,9 +46,9 @@ class RotaryAttention(nn.Module):
             Same shape as ``x``.
         """
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (..., 3, heads, head_dim)
-        turned = rotate(qkv[..., :2, :, :], table[..., None, None, :, :])  # queries and keys at once
-        query, key = turned.unbind(-3)
-        return self.proj(attend(query, key, qkv[..., 2, :, :], packing).flatten(-2))
+        both, value = qkv.split([2, 1], dim=-3)
+        query, key = rotate(both, table[..., None, None, :, :]).unbind(-3)
+        return self.proj(attend(query, key, value.squeeze(-3), packing).flatten(-2))
 
 
 class Mlp(nn.Module):
@@ -55,8 +56,8 @@ class Mlp(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden)
-        self.fc2 = nn.Linear(hidden, width)
+        self.fc1 = Linear(width, hidden)
+        self.fc2 = Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) -> (..., width)."""

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from vjepa.grid import Grid, gather_tokens
 from vjepa.layout import NUM_LEVELS
 from vjepa.nn.attention import pack, packing_of, unpack
 from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize, modality_vector
+from vjepa.nn.linear import affine
 from vjepa.nn.presets import Preset, level_blocks, preset
 from vjepa.nn.rope import Rope, rope_table
 
@@ -46,7 +46,7 @@ class PatchEmbed(nn.Module):
         )  # fmt: skip
         if indices is not None:
             patches = pack([gather_tokens(patches, kept) for kept in indices])
-        return linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+        return affine(patches, self.proj.weight.flatten(1), self.proj.bias)
 
 
 class Encoder(nn.Module):

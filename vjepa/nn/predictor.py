@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vjepa.grid import Grid
 from vjepa.nn.attention import pack, packing_of, unpack
 from vjepa.nn.blocks import LAYER_NORM_EPS, Block, Stack, initialize, modality_vector
+from vjepa.nn.linear import Linear
 from vjepa.nn.presets import Preset
 from vjepa.nn.rope import Rope, rope_table
 
@@ -49,14 +50,14 @@ class Predictor(nn.Module):
         self.preset, self.patch, self.rope = preset, patch, rope
         width = preset.predictor_width
         self.predictor_embed = nn.Sequential(
-            nn.Linear(preset.latent_width, preset.width), nn.GELU(), nn.Linear(preset.width, width)
+            Linear(preset.latent_width, preset.width), nn.GELU(), Linear(preset.width, width)
         )
         self.mask_tokens = nn.ParameterList(torch.zeros(1, 1, width) for _ in range(num_mask_tokens))
         self.video_mod_embed, self.img_mod_embed = (modality_vector(width, rope) for _ in range(2))
         self.predictor_blocks = Stack(Block(width, preset.predictor_num_heads) for _ in range(preset.predictor_depth))
         self.predictor_norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
-        self.predictor_proj = nn.Linear(width, preset.latent_width)
-        self.predictor_proj_context = nn.Linear(width, preset.latent_width)
+        self.predictor_proj = Linear(width, preset.latent_width)
+        self.predictor_proj_context = Linear(width, preset.latent_width)
         initialize(self, self.predictor_blocks)
 
     def only_for(self, is_image: bool) -> list[nn.Parameter]:

@@ -17,6 +17,7 @@ from torch.nn.functional import layer_norm
 from vjepa.errors import UserError
 from vjepa.latents import Latents
 from vjepa.layout import Layout, LayoutKind
+from vjepa.nn.linear import Linear
 from vjepa.pairs import Pairs
 from vjepa.reading import Reading
 
@@ -117,7 +118,7 @@ class Objective(nn.Module):
 
 def head(in_width: int, hidden: int, out_width: int) -> nn.Sequential:
     """Linear, GELU, Linear with PyTorch's default initialisation: the study's auxiliary head."""
-    return nn.Sequential(nn.Linear(in_width, hidden), nn.GELU(), nn.Linear(hidden, out_width))
+    return nn.Sequential(Linear(in_width, hidden), nn.GELU(), Linear(hidden, out_width))
 
 
 def masked_mean(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,12 +7,13 @@ from typing import Literal, final, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, linear
+from torch.nn.functional import gelu
 
 from vjepa.errors import UserError, unknown_name
 from vjepa.grid import gather_tokens
 from vjepa.latents import Latents
 from vjepa.layout import NUM_LEVELS, Layout
+from vjepa.nn.linear import Linear, affine
 from vjepa.objectives.base import ModelFacts, Objective, Term, mean_over_pairs
 from vjepa.pairs import Pairs
 
@@ -66,9 +67,9 @@ class HamiltonianDynamics(Objective):
             )
         self.division = Layout(self.split, width, 0.5)
         self.energy = nn.Sequential(
-            nn.Linear(facts.latent_width, self.hidden), nn.GELU(),
-            nn.Linear(self.hidden, self.hidden), nn.GELU(),
-            nn.Linear(self.hidden, 1),
+            Linear(facts.latent_width, self.hidden), nn.GELU(),
+            Linear(self.hidden, self.hidden), nn.GELU(),
+            Linear(self.hidden, 1),
         )  # fmt: skip
         # Only differences of energy matter: no gradient could ever reach this constant.
         self._layers()[-1].bias.requires_grad_(False)
@@ -105,8 +106,8 @@ class HamiltonianDynamics(Objective):
         inner = first(torch.cat((q, p), dim=-1))
         outer = second(gelu(inner))
         # Back from the scalar, through each layer's weight and each GELU.
-        back = linear(gelu_slope(outer) * last.weight.squeeze(0), second.weight.T) * gelu_slope(inner)
-        slope_q, slope_p = linear(back, first.weight.T).chunk(2, dim=-1)
+        back = affine(gelu_slope(outer) * last.weight.squeeze(0), second.weight.T) * gelu_slope(inner)
+        slope_q, slope_p = affine(back, first.weight.T).chunk(2, dim=-1)
         return slope_q, slope_p
 
     def _layers(self) -> list[nn.Linear]:
