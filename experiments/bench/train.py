@@ -1,7 +1,8 @@
 """Whole training steps: how many clips a second, where the time goes, and how near that is to the machine's limit.
 
 A step draws live masks, makes targets, predicts, and sums losses; then backward, AdamW and teacher. Only the clips are
-made beforehand. The limit is what a large matrix product reaches in the same precision, before and after the steps.
+made beforehand. The limit is what a large matrix product reaches in the same precision, before and after the steps; on
+a processor through the faster of the libraries that torch has.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 import torch
+from torch._dynamo.utils import counters
 from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.bench.sizes import add_sizes, random_frames, settle, told
@@ -24,8 +28,11 @@ from experiments.overlays import variant_names
 from experiments.side_by_side import threads
 from vjepa.errors import UserError, unknown_name
 from vjepa.module import VideoJEPA
+from vjepa.nn.linear import affine
 
 _LIMIT_SIDE = {"cuda": 8192, "cpu": 1024}
+FIRST_STEPS = 5
+"""Steps in which compiled blocks meet masks of several sizes, and should have been compiled for all."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_sizes(parser)
     parser.add_argument("--variants", default="baseline", help="with commas; the first is what others are compared to")
     parser.add_argument("--reading", choices=("as_described", "as_released"), default="as_described")
+    parser.add_argument("--compile", action="store_true", help="with model.compute.compile")
 
 
 def run(options: argparse.Namespace) -> Iterator[Measurement]:
@@ -43,9 +51,12 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
     with threads(options.threads) as count:
         before = matmul_rate(device, options.precision)
         steppers = {name: Stepper(variant_model(name, options).to(device), frames, options.precision) for name in names}
+        first = {name: first_steps(stepper, device) for name, stepper in steppers.items()}
+        compiled = _graphs()
         durations = interleaved(steppers, options.repeats, options.warmup, device)
+        compiled_later = _graphs() - compiled
         limit = max(before, matmul_rate(device, options.precision))
-        settings = {**told(options), "reading": options.reading, "threads": count}
+        settings = {**told(options), "reading": options.reading, "compile": options.compile, "threads": count}
         first_step = options.warmup + options.repeats
         for measured in summarise("train", durations, dict.fromkeys(names, names[0]), settings):
             stepper = steppers[measured.case]
@@ -56,8 +67,13 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
                 "gflop_per_clip": operations / options.batch / 1e9,
                 "limit_gflop_per_second": limit / 1e9,
                 "share_of_limit": operations / seconds / limit,
+                "first_steps_seconds": first[measured.case],
                 **phase_shares(stepper, first_step, options.repeats, device),
             }
+            if options.compile:
+                figures["graphs_compiled_later"] = compiled_later
+            else:
+                figures["operators_per_step"] = count_operators(stepper, first_step)
             if device.type == "cuda":
                 figures |= on_gpu(stepper, first_step, device)
             yield replace(measured, figures=figures)
@@ -88,6 +104,7 @@ def variant_model(name: str, options: argparse.Namespace) -> VideoJEPA:
     chosen = {"preset": options.preset, "patch_size": options.patch, "reading": options.reading}
     words += [f"--model.{key}={value}" for key, value in chosen.items()]
     words += ["--model.objectives.context.ramp_fractions=[0.0,0.0]", "--model.objectives.context.ramp=fractions"]
+    words += [f"--model.compute.compile={'true' if options.compile else 'false'}"]
     model: VideoJEPA = instantiate(resolve_settings(words), "model", name, hint="")
     model.check_batch(options.batch, options.frames)
     return model
@@ -101,7 +118,7 @@ def matmul_rate(device: torch.device, precision: str, repeats: int = 10) -> floa
     for number in range(repeats + 2):
         synchronize(device)
         began = time.perf_counter()
-        a @ b
+        affine(a, b)
         synchronize(device)
         if number >= 2:
             seconds.append(time.perf_counter() - began)
@@ -113,6 +130,40 @@ def count_operations(stepper: Stepper, step: int) -> int:
     with FlopCounterMode(display=False) as counter:
         stepper(step)
     return int(counter.get_total_flops())
+
+
+def first_steps(stepper: Stepper, device: torch.device) -> float:
+    """Seconds of the first steps, which compile what there is to compile."""
+    began = time.perf_counter()
+    for step in range(FIRST_STEPS):
+        stepper(step)
+    synchronize(device)
+    return time.perf_counter() - began
+
+
+def _graphs() -> int:
+    """Graphs that have been compiled in this process."""
+    return int(counters["stats"]["unique_graphs"])
+
+
+class OperatorCounter(TorchDispatchMode):
+    """Counts operators that write memory: on a GPU, about the kernels that are launched; views are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        views = (one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns)
+        self.count += not any(views)
+        return func(*args, **(kwargs or {}))
+
+
+def count_operators(stepper: Stepper, step: int) -> int:
+    """Operators of one step that are no views: forward, backward, optimizer and teacher."""
+    with OperatorCounter() as counter:
+        stepper(step)
+    return counter.count
 
 
 def phase_shares(stepper: Stepper, first_step: int, repeats: int, device: torch.device) -> dict[str, float | str]:
@@ -154,7 +205,9 @@ def on_gpu(stepper: Stepper, first_step: int, device: torch.device, steps: int =
 
 def table(measured: Sequence[Measurement]) -> str:
     """The measurements for reading."""
-    header = ["variant", "ms a step", "quartiles", "against", "clips/s", "GFLOP/clip", "of limit", *PHASES]
+    header = ["variant", "ms a step", "quartiles", "against", "clips/s", "GFLOP/clip", "of limit", *PHASES, "first s"]
+    compiled = any("graphs_compiled_later" in m.figures for m in measured)
+    header += ["compiled later" if compiled else "operators"]
     on_gpu = any("memory_gib" in m.figures for m in measured)
     header += ["gaps", "GiB"] if on_gpu else []
     rows = []
@@ -164,6 +217,8 @@ def table(measured: Sequence[Measurement]) -> str:
         row += ["" if m.case == m.reference else f"{100 * (m.ratio - 1):+.1f} %", f"{found['clips_per_second']:.1f}"]
         row += [f"{found['gflop_per_clip']:.2f}", f"{100 * found['share_of_limit']:.0f} %"]
         row += [f"{100 * found[f'share_{phase}']:.0f} %" for phase in PHASES]
+        row += [f"{found['first_steps_seconds']:.1f}"]
+        row += [f"{found['graphs_compiled_later' if compiled else 'operators_per_step']:,.0f}"]
         row += [f"{100 * found['share_launch_gaps']:.0f} %", f"{found['memory_gib']:.1f}"] if on_gpu else []
         rows.append(row)
     limit = max(float(m.figures["limit_gflop_per_second"]) for m in measured)

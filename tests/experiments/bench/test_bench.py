@@ -16,6 +16,7 @@ from experiments.bench.objectives import BASE_TERMS, Case, all_cases, choose, ma
 from experiments.bench.scaling import work_of
 from experiments.bench.stepper import PHASES, Stepper
 from experiments.bench.timing import interleaved, summarise, table
+from experiments.bench.train import OperatorCounter
 from experiments.cli import main
 from experiments.overlays import BASE
 from vjepa.module import VideoJEPA
@@ -77,8 +78,28 @@ def test_train_measures_whole_steps(capsys: pytest.CaptureFixture[str]) -> None:
         assert sum(found[f"share_{phase}"] for phase in PHASES) == pytest.approx(1, abs=1e-3)
         work = found["gflop_per_clip"] * found["clips_per_second"]
         assert found["share_of_limit"] == pytest.approx(work / found["limit_gflop_per_second"], rel=0.02, abs=1e-3)
-    assert cases["ld"]["figures"]["gflop_per_clip"] > cases["baseline"]["figures"]["gflop_per_clip"]
+        assert found["first_steps_seconds"] > 0 and "graphs_compiled_later" not in found
+    for more in ("gflop_per_clip", "operators_per_step"):
+        assert cases["ld"]["figures"][more] > cases["baseline"]["figures"][more] > 0
     assert "GFLOP/clip" in text and "limit: " in text
+
+
+@pytest.mark.slow
+def test_train_tells_how_long_compilation_took_and_that_it_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    cases, text = run(capsys, "train", *TOY, "--compile", "--repeats", "4", "--warmup", "4", "--threads", "1")
+    found = cases["baseline"]["figures"]
+    assert found["first_steps_seconds"] > 10 * cases["baseline"]["median_ms"] / 1e3
+    assert found["graphs_compiled_later"] == 0 and "operators_per_step" not in found
+    assert cases["baseline"]["settings"]["compile"] is True
+    assert "compiled later" in text
+
+
+def test_operators_that_write_are_counted_and_views_are_not() -> None:
+    with OperatorCounter() as counter:
+        x = torch.ones(4, 6)
+        x.view(2, 2, 6)[0].T.add_(1.0)
+        x.sum()
+    assert counter.count == 3
 
 
 def test_operations_are_those_of_the_matrix_products() -> None:
