@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from experiments.bench.operations import FlopCounter
 from experiments.bench.timing import Measurement, columns
 from vjepa.errors import UserError
 from vjepa.module import VideoJEPA
@@ -77,7 +77,7 @@ def work_of(preset: str, frames: int, size: int, patch: int) -> Work:
     with torch.device("meta"):
         model = VideoJEPA(preset=preset, patch_size=patch)
     shown = torch.zeros(2, frames, size, size, 3, dtype=torch.uint8, device="meta")
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounter() as counter:
         for step in range(_COUNTED):  # masks have another size at every step
             model.loss(model.latents(shown, step=step)).total.backward()
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -12,14 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
 
 import torch
 from torch._dynamo.utils import counters
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
+from experiments.bench.operations import FlopCounter, OperatorCounter
 from experiments.bench.sizes import add_sizes, random_frames, settle, told
 from experiments.bench.stepper import PHASES, Stepper
 from experiments.bench.timing import Measurement, columns, interleaved, summarise, synchronize
@@ -127,7 +125,7 @@ def matmul_rate(device: torch.device, precision: str, repeats: int = 10) -> floa
 
 def count_operations(stepper: Stepper, step: int) -> int:
     """Operations of one step: matrix products and attention, forward and backward; one addition counts as one."""
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounter() as counter:
         stepper(step)
     return int(counter.get_total_flops())
 
@@ -144,19 +142,6 @@ def first_steps(stepper: Stepper, device: torch.device) -> float:
 def _graphs() -> int:
     """Graphs that have been compiled in this process."""
     return int(counters["stats"]["unique_graphs"])
-
-
-class OperatorCounter(TorchDispatchMode):
-    """Counts operators that write memory: on a GPU, about the kernels that are launched; views are none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        views = (one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns)
-        self.count += not any(views)
-        return func(*args, **(kwargs or {}))
 
 
 def count_operators(stepper: Stepper, step: int) -> int:

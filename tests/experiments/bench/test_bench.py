@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.bench.masks import MASKERS
 from experiments.bench.objectives import BASE_TERMS, Case, all_cases, choose, make_model
+from experiments.bench.operations import FlopCounter, OperatorCounter
 from experiments.bench.scaling import work_of
 from experiments.bench.stepper import PHASES, Stepper
 from experiments.bench.timing import interleaved, summarise, table
-from experiments.bench.train import OperatorCounter
 from experiments.cli import main
 from experiments.overlays import BASE
 from vjepa.module import VideoJEPA
@@ -86,6 +85,7 @@ def test_train_measures_whole_steps(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_train_tells_how_long_compilation_took_and_that_it_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    torch._dynamo.reset()
     cases, text = run(capsys, "train", *TOY, "--compile", "--repeats", "4", "--warmup", "4", "--threads", "1")
     found = cases["baseline"]["figures"]
     assert found["first_steps_seconds"] > 10 * cases["baseline"]["median_ms"] / 1e3
@@ -109,7 +109,7 @@ def test_operations_are_those_of_the_matrix_products() -> None:
     tokens, width, depth, patch = 8, 96, 4, 2 * 8 * 8 * 3
     products = tokens * (2 * patch * width + depth * 2 * 12 * width**2)
     attention = depth * 4 * tokens**2 * width
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with FlopCounter() as counter, torch.no_grad():
         model.encoder.levels(model.pixels(frames))
     assert counter.get_total_flops() == products + attention
 
@@ -150,7 +150,7 @@ def test_scaling_follows_its_formula(capsys: pytest.CaptureFixture[str]) -> None
 def test_scaling_counts_what_a_real_step_does() -> None:
     model = VideoJEPA(preset="tiny", patch_size=8)
     frames = torch.zeros(2, 4, 32, 32, 3, dtype=torch.uint8)
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounter() as counter:
         for step in range(16):
             model.loss(model.latents(frames, step=step)).total.backward()
     # Attention without values is counted as plain products, of which its backward pass on a CPU makes one more.

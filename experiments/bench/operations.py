@@ -1,0 +1,53 @@
+"""Counts what a step asks of a device: arithmetic operations, and operators that are launched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import (
+    FlopCounterMode,
+    flop_registry,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)  # fmt: skip
+
+
+class FlopCounter(FlopCounterMode):
+    """torch's counter of matrix products and attention; one addition counts as one operation.
+
+    Counts attention on processors, too, which torch's does since 2.12.
+    """
+
+    def __init__(self) -> None:
+        aten = torch.ops.aten
+        attention = {
+            aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+            aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+        }
+        missing = {operator: formula for operator, formula in attention.items() if operator not in flop_registry}
+        super().__init__(display=False, custom_mapping=missing)
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
+    return int(sdpa_flop_count(query, key, value))
+
+
+def _attention_backward(
+    gradient: Any, query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any
+) -> int:
+    return int(sdpa_backward_flop_count(gradient, query, key, value))
+
+
+class OperatorCounter(TorchDispatchMode):
+    """Counts operators that write memory: on a GPU, about the kernels that are launched; views are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        views = (one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns)
+        self.count += not any(views)
+        return func(*args, **(kwargs or {}))
