@@ -115,9 +115,9 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
     if table.shape[-1] == 4:
         (a, b), (cos_a, sin_a, cos_b, sin_b) = pairs.unbind(-1), table.unbind(-1)
         turned = torch.stack((a * cos_a - b * sin_a, b * cos_b + a * sin_b), dim=-1)
-    elif x.is_cuda or torch.compiler.is_compiling():  # real arithmetic becomes one kernel, complex numbers do not
+    elif torch.compiler.is_compiling():  # real arithmetic becomes one kernel, complex numbers do not
         (a, b), (cos, sin) = pairs.unbind(-1), table.unbind(-1)
         turned = torch.stack((a * cos - b * sin, b * cos + a * sin), dim=-1)
-    else:  # one pass over memory in place of five
+    else:  # one operator and one pass over memory in place of five
         turned = torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(table))
     return turned.flatten(-2).to(x.dtype)
