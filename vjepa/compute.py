@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from torch import nn
 
 from vjepa.nn.blocks import Stack
 
@@ -13,17 +16,19 @@ class ComputeOptions:
 
     Args:
         activation_checkpointing: keep only what enters a block and compute the rest again in the backward pass.
-        compile: compile the blocks of encoder, teacher and predictor, once for all sizes of masks; the first steps
-            take longer. Results agree within the noise of the precision.
+        compile: compile the blocks of encoder, teacher and predictor and each term of the loss, once for all sizes of
+            masks; the first steps take longer. Results agree within the noise of the precision.
     """
 
     activation_checkpointing: bool = False
     compile: bool = False
 
-    def apply(self, *stacks: Stack) -> None:
-        """Set stacks of blocks up, in place."""
+    def apply(self, stacks: Iterable[Stack], terms: Iterable[nn.Module]) -> None:
+        """Set stacks of blocks and terms of the loss up, in place."""
+        compiled = list(terms)
         for stack in stacks:
             stack.checkpointed = self.activation_checkpointing
-            if self.compile:
-                for block in stack:
-                    block.compile(dynamic=True)
+            compiled += stack
+        if self.compile:
+            for module in compiled:
+                module.compile(dynamic=True)

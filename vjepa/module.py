@@ -116,7 +116,7 @@ class VideoJEPA(LightningModule):
             )
         self._freeze_unused()
         teacher = [] if self.target.teacher is None else [self.target.teacher.blocks]
-        compute.apply(self.encoder.blocks, self.predictor.predictor_blocks, *teacher)
+        compute.apply([self.encoder.blocks, self.predictor.predictor_blocks, *teacher], self.terms.values())
 
     # -- construction
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ import torch
 from torch import Tensor
 from torch._dynamo.utils import counters
 
-from tests.vjepa.runs import model_of, noise_clip
+from tests.vjepa.runs import every_term, model_of, noise_clip
 from vjepa.compute import ComputeOptions
-from vjepa.module import VideoJEPA
+from vjepa.module import FactorizedVideoJEPA, VideoJEPA
 from vjepa.nn import blocks
 
 
@@ -45,12 +46,19 @@ def test_nothing_is_checkpointed_without_gradients() -> None:
         assert model.loss(model.latents(noise_clip(2).frames, step=0)).total.isfinite()
 
 
+MODELS: dict[str, Callable[[ComputeOptions], VideoJEPA]] = {
+    "baseline": lambda compute: model_of(compute=compute),
+    "every term": lambda compute: model_of(FactorizedVideoJEPA, objectives=every_term(), compute=compute),
+}
+
+
 @pytest.mark.slow
-def test_compiled_blocks_follow_eager_ones_and_compile_once() -> None:
+@pytest.mark.parametrize("name", list(MODELS))
+def test_compiled_blocks_and_terms_follow_eager_ones_and_compile_once(name: str) -> None:
     torch._dynamo.reset()
     traces, sizes = {}, set()
     for compiled in (False, True):
-        model = model_of(compute=ComputeOptions(compile=compiled))
+        model = MODELS[name](ComputeOptions(compile=compiled))
         optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), 1e-3)
         losses = []
         for number in range(50):

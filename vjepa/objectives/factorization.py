@@ -85,5 +85,5 @@ class Orthogonality(Objective):
                 with torch.autocast(app.device.type, enabled=False):
                     covariance = app.T @ dyn / max(count - 1, 1)
             means.append(covariance.float().square().mean())
-            contributes.append(app.new_full((), float(count >= 2 and latents.grid.time >= 2)))
+            contributes.append(app.new_full((), 1.0 if count >= 2 and latents.grid.time >= 2 else 0.0))
         return Term(mean_over_masks(means, contributes))

@@ -43,7 +43,7 @@ class HardRegionWeighting(Objective):
             error = latents.error(predicted, latents.target_tokens(mask)).mean(dim=-1)  # (B, K')
             weights = hard_weights(error.detach(), self.temperature)
             means.append((weights * error).mean())
-            contributes.append(error.new_full((), float(error.shape[1] >= 2)))
+            contributes.append(error.new_full((), 1.0 if error.shape[1] >= 2 else 0.0))
             uniformity.append(1.0 / weights.square().mean())
         return Term(mean_over_masks(means, contributes), {"ess": torch.stack(uniformity).mean()})
 
