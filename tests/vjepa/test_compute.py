@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._dynamo.utils import counters
+from torch._inductor.utils import run_and_get_code
 
 from tests.vjepa.runs import every_term, model_of, noise_clip
 from vjepa.compute import ComputeOptions
@@ -75,3 +77,14 @@ def test_compiled_blocks_and_terms_follow_eager_ones_and_compile_once(name: str)
     assert len(sizes) > 5
     torch.testing.assert_close(traces[True], traces[False], rtol=1e-3, atol=1e-4)
     assert counters["stats"]["unique_graphs"] == compiled_after_warm_up > 0
+
+
+@pytest.mark.slow
+def test_compiled_terms_write_no_gathered_targets_and_no_errors() -> None:
+    torch._dynamo.reset()
+    model = model_of(compute=ComputeOptions(compile=True))
+    latents, term = model.latents(noise_clip(2).frames, step=0), model.terms["prediction"]
+    _, codes = run_and_get_code(lambda: term(latents).loss.backward())
+    shapes = re.findall(r"= empty_strided_\w+\(\((.*?)\)", "\n".join(codes))
+    # Of each mask one tensor (B, K', D): signs of the errors, which become the gradient in place.
+    assert sum(shape.count(",") == 2 for shape in shapes) == len(latents.predicted) == 2
