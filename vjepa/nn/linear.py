@@ -36,7 +36,8 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         (..., D). On a processor in float32 it may differ from ``torch.nn.functional.linear`` by the order of additions.
     """
     # Compilers know torch's own map, and ask of this one that weights are constants.
-    if not _ONEDNN or torch.compiler.is_compiling() or not _is_plain(x) or not _is_plain(weight):
+    is_large = x.numel() * weight.shape[0] >= _LARGE
+    if not is_large or not _ONEDNN or torch.compiler.is_compiling() or not (_is_plain(x) and _is_plain(weight)):
         return F.linear(x, weight, bias)
     if not torch.is_grad_enabled():
         return _product(x, weight, bias)
@@ -51,6 +52,8 @@ def _has_onednn() -> bool:
 
 
 _ONEDNN = _has_onednn()
+_LARGE = 3 * 2**20
+"""Multiplications from which a call of oneDNN saves more than it costs: finding its kernel takes ten microseconds."""
 
 
 def _is_plain(x: Tensor) -> bool:

@@ -16,6 +16,11 @@ from vjepa.nn.linear import Linear, affine
 needs_onednn = pytest.mark.skipif(not subject._ONEDNN, reason="no oneDNN with 512-bit instructions on this machine")
 
 
+@pytest.fixture(autouse=True)
+def no_product_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "_LARGE", 0)
+
+
 def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype).requires_grad_()
 
@@ -124,6 +129,14 @@ def test_onednn_is_called_forward_and_backward() -> None:
     seen = operators(lambda: layer(x).sum().backward())
     assert "mkldnn::_linear_pointwise" in seen
     assert not seen & {"aten::addmm", "aten::mm", "aten::linear"}
+
+
+@needs_onednn
+def test_only_large_products_are_worth_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = Linear(8, 4), draw(5, 8)
+    for large, called in ((160, True), (161, False)):
+        monkeypatch.setattr(subject, "_LARGE", large)
+        assert ("mkldnn::_linear_pointwise" in operators(lambda: layer(x))) == called
 
 
 def test_without_onednn_torch_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
