@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "glyphs"
 ABLATION = ROOT / "docs" / "results" / "glyphs-short"
 OTHERS = ROOT / "docs" / "results" / "glyphs-others"
+RELEASED = ROOT / "docs" / "results" / "glyphs-released"
 TASKS = ("appearance", "motion", "order")
 
 
@@ -53,10 +54,11 @@ def test_the_ablation_is_the_committed_rows() -> None:
     check_rows(report, ABLATION)
 
 
-def test_the_other_variants_are_the_committed_rows() -> None:
-    report = rows_of_variants(OTHERS / "report.md", "as_described")
-    assert len(report) == 22
-    check_rows(report, OTHERS)
+@pytest.mark.parametrize(("folder", "reading", "count"), [(OTHERS, "as_described", 22), (RELEASED, "as_released", 10)])
+def test_the_other_variants_are_the_committed_rows(folder: Path, reading: str, count: int) -> None:
+    report = rows_of_variants(folder / "report.md", reading)
+    assert len(report) == count
+    check_rows(report, folder)
 
 
 def check_rows(report: dict[tuple[str, str], list[str]], folder: Path) -> None:
@@ -83,7 +85,7 @@ def test_differences_of_the_page_are_those_of_the_report() -> None:
     report, page = (ABLATION / "report.md").read_text(), (ROOT / "docs" / "results.md").read_text()
     answers = [line[2:] for line in report.splitlines() if line.startswith("> ")]
     assert len(answers) == 2 and all(answer in page for answer in answers)
-    reports = report + (OTHERS / "report.md").read_text()
+    reports = report + (OTHERS / "report.md").read_text() + (RELEASED / "report.md").read_text()
     tables = [line for line in page.splitlines() if line.startswith("| ")]
     assert len(tables) > 50 and all(line in reports for line in tables)
 
