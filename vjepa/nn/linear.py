@@ -35,9 +35,8 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Returns:
         (..., D). On a processor in float32 it may differ from ``torch.nn.functional.linear`` by the order of additions.
     """
-    # Compilers know torch's own map, and ask of this one that weights are constants.
-    is_large = x.numel() * weight.shape[0] >= _LARGE
-    if not is_large or not _ONEDNN or torch.compiler.is_compiling() or not (_is_plain(x) and _is_plain(weight)):
+    # Compilers know torch's own map, ask of this one that weights are constants, and must not compare sizes of masks.
+    if not _ONEDNN or torch.compiler.is_compiling() or not _pays(x, weight):
         return F.linear(x, weight, bias)
     if not torch.is_grad_enabled():
         return _product(x, weight, bias)
@@ -56,10 +55,14 @@ _LARGE = 3 * 2**20
 """Multiplications from which a call of oneDNN saves more than it costs: finding its kernel takes ten microseconds."""
 
 
-def _is_plain(x: Tensor) -> bool:
-    """A float32 tensor in the processor's memory, with elements, that autocast leaves alone."""
-    is_float = x.device.type == "cpu" and x.dtype == torch.float32 and x.ndim > 1 and x.numel() > 0
-    return is_float and not torch.is_autocast_enabled("cpu") and type(x) in (Tensor, nn.Parameter)
+def _pays(x: Tensor, weight: Tensor) -> bool:
+    """Whether this is a large product of float32 tensors in the processor's memory that autocast leaves alone."""
+    if x.numel() * weight.shape[0] < _LARGE or x.numel() == 0 or x.ndim < 2 or torch.is_autocast_enabled("cpu"):
+        return False
+    return all(
+        each.device.type == "cpu" and each.dtype == torch.float32 and type(each) in (Tensor, nn.Parameter)
+        for each in (x, weight)
+    )
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
