@@ -17,7 +17,8 @@ class ComputeOptions:
     Args:
         activation_checkpointing: keep only what enters a block and compute the rest again in the backward pass.
         compile: compile the blocks of encoder, teacher and predictor and each term of the loss, once for all sizes of
-            masks; the first steps take longer. Results agree within the noise of the precision.
+            masks; the first steps take longer. Results agree within the noise of the precision. The compiler of torch
+            2.11 fails on the terms ``spectral`` and ``sigreg``, that of 2.15 does not.
     """
 
     activation_checkpointing: bool = False

@@ -57,6 +57,8 @@ MODELS: dict[str, Callable[[ComputeOptions], VideoJEPA]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(MODELS))
 def test_compiled_blocks_and_terms_follow_eager_ones_and_compile_once(name: str) -> None:
+    if name == "every term" and torch.__version__ < "2.15":
+        pytest.skip("older compilers fail on complex numbers and on constants of a module")
     torch._dynamo.reset()
     traces, sizes = {}, set()
     for compiled in (False, True):
