@@ -17,7 +17,7 @@ from torch.utils.flop_counter import (
 class FlopCounter(FlopCounterMode):
     """torch's counter of matrix products and attention; one addition counts as one operation.
 
-    Counts attention on processors, too, which torch's does since 2.12.
+    Counts attention on processors with every torch; that of 2.11 leaves it out.
     """
 
     def __init__(self) -> None:

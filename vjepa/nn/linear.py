@@ -1,4 +1,4 @@
-"""Affine maps, on processors through oneDNN where that is the faster library.
+"""Affine maps, on processors with 512-bit instructions through oneDNN.
 
 torch gives float32 products on x86 to MKL, which keeps to 256-bit instructions on processors that are not Intel's.
 oneDNN, which is part of torch too, uses 512 bits on every processor that has them: 2.2 times as fast on an AMD EPYC of
