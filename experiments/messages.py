@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from vjepa.errors import UserError, did_you_mean
+from vjepa.errors import did_you_mean
 
 DATA_PACKAGE = "data_modules"
 _KEY = re.compile(r'Parser key "([^"]+)"')
@@ -47,7 +43,7 @@ def explain(message: str, known_keys: Sequence[str]) -> str:
         classes += _CLASS.findall(line)
         for pattern in _UNKNOWN:
             if unknown := pattern.search(line):
-                return _unknown_key(unknown[1], keys, classes, known_keys)
+                return unknown_key(unknown[1], keys, classes, known_keys)
         for pattern in _UNKNOWN_CLASS:
             if unknown := pattern.search(line):
                 return _unknown_class(unknown[1] or DATA_PACKAGE, unknown[2])
@@ -65,35 +61,15 @@ def _unknown_class(package: str, name: str) -> str:
     return f"{package} has no class {name!r}{did_you_mean(name, known)}: expected a dotted path, as {package}.CLASS"
 
 
-def check_config_files(arguments: Sequence[str]) -> None:
-    """Read every ``--config`` file once before the parser does, for a message that names file and place.
+def unknown_key(name: str, keys: Sequence[str], classes: Sequence[str], known_keys: Sequence[str]) -> str:
+    """Message for a name that is not accepted, with the nearest one of its siblings.
 
-    Raises:
-        UserError: a file is missing, is not YAML, or holds no mapping.
+    Args:
+        name: the name, dotted from where ``keys`` end.
+        keys: names that lead to it.
+        classes: dotted paths of the classes around it, outermost first.
+        known_keys: dotted names that the parser accepts.
     """
-    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    for flag, value in itertools.pairwise(words):
-        if flag not in ("-c", "--config"):
-            continue
-        try:
-            loaded = yaml.safe_load(Path(value).read_text())
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{value} cannot be read: {reason}{_nearest_file(Path(value))}") from error
-        except yaml.YAMLError as error:
-            raise UserError(f"{value} is not valid YAML: {' '.join(str(error).split())}") from error
-        if loaded is not None and not isinstance(loaded, dict):
-            raise UserError(f"{value} holds a {type(loaded).__name__}: expected a mapping with sections like model")
-
-
-def _nearest_file(path: Path) -> str:
-    """The YAML file beside a missing one that is nearest by name, as a hint."""
-    known = [str(beside) for beside in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-    return did_you_mean(str(path), known)
-
-
-def _unknown_key(name: str, keys: list[str], classes: list[str], known_keys: Sequence[str]) -> str:
-    """Message for a name that is not accepted, with the nearest one of its siblings."""
     if classes:
         siblings = _parameters(classes[-1])
         hint = did_you_mean(name.partition(".")[0], siblings) or f"; {_short(classes[-1])} takes {', '.join(siblings)}"

@@ -36,11 +36,12 @@ from experiments.callbacks import (
 from experiments.callbacks.frozen import evaluations, probe_of
 from experiments.checkpoints import check_fits, newest_whole, read_step
 from experiments.load import data_name, make_model
-from experiments.messages import check_config_files, explain
+from experiments.messages import explain
 from experiments.overlays import leaves
 from experiments.pretrained import describe, initialize
 from experiments.runs import Run, RunOptions, identity, plan_run, reopen
 from experiments.training.checkpoint_io import RunCheckpointIO
+from experiments.training.config_files import read_files, refuse_bare_sections, refuse_unknown_empty
 from experiments.training.lost_process import tell_rank
 from vjepa.errors import UserError
 from vjepa.module import VideoJEPA
@@ -84,19 +85,30 @@ class JEPACLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse; a mistake becomes one message with the nearest valid name."""
-        check_config_files(sys.argv[1:] if args is None else args)  # type: ignore[arg-type]
+        files = read_files(sys.argv[1:] if args is None else args)  # type: ignore[arg-type]
+        refuse_bare_sections(files, self._sections(), self._known_keys())
         try:
             self.config = parser.parse_args(args)  # type: ignore[arg-type]
         except ArgumentError as error:
             raise UserError(explain(str(error), self._known_keys())) from error
+        refuse_unknown_empty(files, self.config[self.config.subcommand].as_dict(), self._known_keys())
         _check_checkpoint(self.config[self.config.subcommand])
 
     def _known_keys(self) -> list[str]:
         """Dotted names that a configuration file may hold."""
         keys = [action.dest for action in self._subcommand_parsers["fit"]._actions]
         for name, objective in REGISTRY.items():
+            keys.append(f"model.objectives.{name}")
             keys += [f"model.objectives.{name}.{p}" for p in inspect.signature(objective).parameters]
         return keys
+
+    def _sections(self) -> list[str]:
+        """Dotted names under which settings stand, and which are no settings themselves."""
+        actions = {action.dest: action for action in self._subcommand_parsers["fit"]._actions}
+        return [
+            name for name, action in actions.items()
+            if not hasattr(action, "_typehint") and any(other.startswith(f"{name}.") for other in actions)
+        ]  # fmt: skip
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the run's folder and the callbacks that are always on; one seed rules all."""

@@ -66,9 +66,19 @@ def test_bad_flag(words: list[str], expected: str, here: Path, capsys: pytest.Ca
 BAD_YAML = {
     "typo in a section": ("model:\n  objectves:\n    hard_region: {weight: 1}\n", "did you mean 'model.objectives'?"),
     "typo in a term": ("model:\n  objectives:\n    hard_region: {wight: 1}\n", "did you mean 'weight'?"),
+    "typo in an empty term": (
+        "model:\n  objectives:\n    latent_dynamcs: {}\n", "did you mean 'model.objectives.latent_dynamics'?",
+    ),
+    "typo in an empty section": ("model:\n  optimzer: {}\n", "did you mean 'model.optimizer'?"),
+    "typo in an empty section of a callback": ("probe:\n  benchmark: {}\n", "did you mean 'probe.benchmarks'?"),
+    "typo in an empty value of data": ("data:\n  init_args:\n    batchsize: {}\n", "did you mean 'batch_size'?"),
+    "typo in a bare section": ("trianer:\n", "did you mean 'trainer'?"),
+    "bare section": ("trainer:\n", "over.yaml: trainer holds nothing"),
+    "bare section within one": ("model:\n  preset: tiny\n  optimizer:\n", "model.optimizer holds nothing"),
+    "nothing but a comment": ("# to come\n", "over.yaml holds nothing"),
     "not YAML": ("model: [\n", "YAML"),
     "not a mapping": ("- 1\n- 2\n", "over.yaml"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "expected"), BAD_YAML.values(), ids=BAD_YAML)
