@@ -37,8 +37,10 @@ class _Movable:
                 changes[field.name] = tuple(function(item) for item in value)
         return replace(self, **changes)  # type: ignore[type-var]
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
-        """Return a copy whose tensors live on ``device``."""
+    def to(self, device: torch.device | str) -> Self:
+        """Return a copy whose tensors live on ``device``; nothing waits for what a GPU still computes."""
+        # From a device, and to one of Apple's, values could be read before they are there.
+        non_blocking = torch.device(device).type not in ("cpu", "mps")
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Self:

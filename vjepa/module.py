@@ -22,6 +22,7 @@ from vjepa.objectives import LossReport, ModelFacts, Objective, Objectives, acti
 from vjepa.objectives.prediction import ContextPrediction, TargetPrediction
 from vjepa.optimization import OptimizerOptions
 from vjepa.pixels import FrozenEncoder, to_pixels
+from vjepa.readback import ReadBack
 from vjepa.reading import Reading, resolve
 from vjepa.sharding import shard
 from vjepa.targets import Target, TargetOptions, Weights
@@ -101,6 +102,8 @@ class VideoJEPA(LightningModule):
         self.loss_exponent, self.optimizer_options = loss_exponent, optimizer
         self.total_steps = 1
         self.latest: Latents | None = None
+        self.notes = ReadBack()
+        self.noted: dict[str, Tensor] = {}
         self.sharded = False
         self.layout = self._make_layout(layout, app_ratio, preset)
         self.encoder = self._init_encoder()
@@ -218,7 +221,9 @@ class VideoJEPA(LightningModule):
         drawn = self.masker(
             grid, batch_size, step=step, seed=self.seed, rank=rank, first_sample=first_sample, motion=motion
         )
-        return drawn.to(self.device, non_blocking=True)
+        if self.device.type == "cuda":  # a copy from other memory may be waited for all the same
+            drawn = drawn.pin_memory()
+        return drawn.to(self.device)
 
     def latents(self, frames: Tensor, *, step: int, first_sample: int = 0, held_out: bool = False) -> Latents:
         """Everything the terms read, from uint8 frames (B, F, H_px, W_px, 3)."""
@@ -303,8 +308,8 @@ class VideoJEPA(LightningModule):
         report = self.loss(latents)
         if self.logs_this_step:
             self.latest = latents.detach()
-            self.log("train/loss", report.total, prog_bar=True)
-            self.log_dict({**report.logs(), **mask_ratios(latents.masks, latents.grid)})
+            ratios = mask_ratios(latents.masks, latents.grid)
+            self.notes.add({"train/loss": report.total, **report.logs(), **ratios})
         return report.total
 
     def on_train_batch_end(self, *args: Any) -> None:
@@ -330,12 +335,16 @@ class VideoJEPA(LightningModule):
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """Schedules before the step, the teacher after it: once per optimizer step, however many micro-batches."""
-        step = self.global_step
+        step, logs = self.global_step, self.logs_this_step
         rate = self.optimizer_options.apply(optimizer, step + 1, self.total_steps)
-        if self.logs_this_step:
-            self.log("optimizer/lr", rate)
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         self.target.update(self.encoder, step, self.total_steps)
+        if logs:
+            self.notes.add({"optimizer/lr": rate})
+            self.noted = self.notes.take()
+            for name, value in self.noted.items():
+                if value.ndim == 0:
+                    self.log(name, value, prog_bar=name == "train/loss")
 
     # -- evaluation
 
@@ -389,5 +398,5 @@ class FactorizedVideoJEPA(VideoJEPA):
         loss = super().training_step(batch, batch_idx)
         if self.latest is not None:
             app, dyn = self.subspaces(self.latest.context[0].flatten(0, 1).float())
-            self.log_dict({"subspace/app_std": app.std(dim=0).mean(), "subspace/dyn_std": dyn.std(dim=0).mean()})
+            self.notes.add({"subspace/app_std": app.std(dim=0).mean(), "subspace/dyn_std": dyn.std(dim=0).mean()})
         return loss

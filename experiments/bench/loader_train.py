@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> Iterator[Measurement]:
         stepper = Stepper(model.to(device), next(batches).frames.to(device), precision)
 
         def load() -> None:
-            stepper.frames = next(batches).to(device, non_blocking=True).frames
+            stepper.frames = next(batches).to(device).frames
 
         durations, waited = {}, {}
         for case, loads, trains in (("loader", True, False), ("train", False, True), ("loader+train", True, True)):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
@@ -32,14 +30,6 @@ class CollapseMonitor(Callback):
             raise UserError(f"collapse.max_tokens {max_tokens}: expected at least 2")
         self.max_tokens = max_tokens
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Log what the module kept of this step."""
-        latents = getattr(pl_module, "latest", None)
-        if isinstance(latents, Latents):
-            pl_module.log_dict(self.diagnostics(latents))
-
     def diagnostics(self, latents: Latents) -> dict[str, float | Tensor]:
         """Rank, spread and mask sizes of one step."""
         context = self._rows(latents.context[0])
@@ -63,9 +53,10 @@ class CollapseMonitor(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Log the gradient norm of the encoder, the predictor and each head."""
-        if not (isinstance(pl_module, VideoJEPA) and pl_module.logs_this_step):
+        """Note what the module kept of this step, and the gradient norm of the encoder, the predictor and each head."""
+        if not (isinstance(pl_module, VideoJEPA) and pl_module.latest is not None):
             return
+        pl_module.notes.add(self.diagnostics(pl_module.latest))
         parts: dict[str, torch.nn.Module] = {"encoder": pl_module.encoder, "predictor": pl_module.predictor}
         parts |= {f"head_{name}": term for name, term in pl_module.terms.items()}
         norms = {}
@@ -73,4 +64,4 @@ class CollapseMonitor(Callback):
             gradients = [p.grad for p in part.parameters() if p.grad is not None]
             if gradients:
                 norms[f"gradients/{name}"] = torch.nn.utils.get_total_norm(gradients)
-        pl_module.log_dict(norms)
+        pl_module.notes.add(norms)

@@ -11,10 +11,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from vjepa.errors import UserError
+from vjepa.module import VideoJEPA
 from vjepa.storage import atomic_write_text
 
 STOPPED = "STOPPED.json"
 """Beside the run's record: at which step it was stopped, why, and which clips the batch held."""
+
+
+_LOSSES = "guard/losses"
 
 
 class StoppedError(RuntimeError):
@@ -50,6 +54,7 @@ class Guard(Callback):
         self.limits = {"collapse/rankme": min_rankme, "collapse/target_variance": min_target_variance}
         self._missed = dict.fromkeys(self.limits, 0)
         self._unseen: list[tuple[int, Tensor, Tensor]] = []  # step, loss, positions of the clips
+        self._clips = torch.empty(0)
         self._last_step = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -58,31 +63,47 @@ class Guard(Callback):
         if trainer.is_global_zero:
             (Path(trainer.default_root_dir) / STOPPED).unlink(missing_ok=True)
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Remember which clips the next loss is of."""
+        self._clips = batch.index
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Keep the loss of a micro-batch."""
+        if self.nan:
+            self._unseen.append((trainer.global_step + 1, loss.detach().float(), self._clips))
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Have the losses read back together with what the logger takes."""
+        if self._unseen and isinstance(pl_module, VideoJEPA) and pl_module.logs_this_step:
+            pl_module.notes.add({_LOSSES: torch.stack([loss for _, loss, _ in self._unseen])})
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note the loss; look at what was noted when the logger does."""
-        if self.nan and outputs is not None:
-            self._unseen.append((trainer.global_step, outputs["loss"].detach(), batch.index))
+        """Judge what was read back."""
         if trainer.global_step == self._last_step:  # between micro-batches
             return
         self._last_step = trainer.global_step
         if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self._look(trainer)
+            self._judge(trainer, getattr(pl_module, "noted", {}).get(_LOSSES))
             self._check_limits(trainer, batch.index)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep weights that are no numbers out of every checkpoint."""
-        self._look(trainer)
+        self._judge(trainer)
 
-    def _look(self, trainer: Trainer) -> None:
+    def _judge(self, trainer: Trainer, losses: Tensor | None = None) -> None:
         noted, self._unseen = self._unseen, []
         if not noted:
             return
-        finite = torch.isfinite(torch.stack([loss.float() for _, loss, _ in noted])).tolist()
+        losses = torch.stack([loss for _, loss, _ in noted]) if losses is None else losses
+        finite = torch.isfinite(losses).tolist()
         if not all(finite):
-            step, loss, clips = noted[finite.index(False)]
-            self._stop(trainer, step, f"the loss is {float(loss)}", clips)
+            first = finite.index(False)
+            step, _, clips = noted[first]
+            self._stop(trainer, step, f"the loss is {float(losses[first])}", clips)
 
     def _check_limits(self, trainer: Trainer, clips: Tensor) -> None:
         for name, limit in self.limits.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vjepa.latents import Clip
@@ -29,5 +30,8 @@ class ThroughputMonitor(Callback):
         self._clips += len(batch) * trainer.world_size
         if isinstance(pl_module, VideoJEPA) and pl_module.latest is not None:
             now = time.perf_counter()
-            pl_module.log("throughput/clips_per_second", self._clips / max(now - self._since, 1e-9), prog_bar=True)
+            rate = torch.tensor(
+                self._clips / max(now - self._since, 1e-9)
+            )  # on the CPU, where a bar reads it at no cost
+            pl_module.log("throughput/clips_per_second", rate, prog_bar=True)
             self._clips, self._since = 0, now

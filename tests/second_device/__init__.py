@@ -1,0 +1,1 @@
+"""A device that is not the processor, for machines without a GPU: its tensors lie in the processor's own memory."""
