@@ -30,14 +30,14 @@ def to_pixels(frames: Tensor) -> Tensor:
     """
     if frames.dtype != torch.uint8 or frames.ndim != 5 or frames.shape[-1] != 3:
         raise ValueError(f"frames {tuple(frames.shape)} {frames.dtype}: expected (B, F, H, W, 3) uint8")
-    scale, shift = _statistics(frames.device)
+    scale, shift = channel_statistics(frames.device)
     planes = rearrange(frames, "b f h w c -> b c f h w")
     # Planes first: every pass after it, here and in the patch embedding, then reads memory in order.
     return planes.to(scale.dtype, memory_format=torch.contiguous_format).mul_(scale).sub_(shift)
 
 
 @lru_cache(maxsize=8)
-def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+def channel_statistics(device: torch.device) -> tuple[Tensor, Tensor]:
     """1 / (255 std) and mean / std, each (3, 1, 1, 1); a copy to the device at every step would wait for it."""
     with torch.inference_mode(False):
         mean, std = (torch.tensor(values, device=device).view(3, 1, 1, 1) for values in (MEAN, STD))

@@ -20,6 +20,7 @@ BENCHMARKS = {
     "train": "whole training steps of variants: clips a second, where time goes, share of the machine's limit",
     "loader+train": "training steps fed by the real loader, and which side waits",
     "scaling": "what training on up to 64 GPUs would take, worked out from the speed of one",
+    "memory": "what a training step keeps on a GPU, counted from shapes where none need be",
     "objectives": "what each term and slot adds to a training step",
 }
 

@@ -45,14 +45,23 @@ def settle(options: argparse.Namespace) -> argparse.Namespace:
     for name, value in DEFAULTS[device].items():
         if getattr(options, name) is None:
             setattr(chosen, name, value)
-    for name in ("batch", "frames", "size", "patch", "threads"):
-        value = getattr(chosen, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} {value}: expected at least 1")
+    check_sizes(chosen)
     note = "" if has_cuda else " (no CUDA here)"
     clips = f"batch {chosen.batch}, {chosen.frames} frames of {chosen.size} pixels"
     print(f"{device}{note}: preset {chosen.preset}, {clips}, {chosen.precision}, {chosen.repeats} repeats", flush=True)
     return chosen
+
+
+def check_sizes(options: argparse.Namespace) -> None:
+    """Refuse sizes that no clip has.
+
+    Raises:
+        UserError: a size out of range.
+    """
+    for name in ("batch", "frames", "size", "patch", "threads"):
+        value = getattr(options, name, None)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} {value}: expected at least 1")
 
 
 def told(options: argparse.Namespace) -> dict[str, Any]:

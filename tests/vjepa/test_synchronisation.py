@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch import Tensor
+from torch._subclasses.fake_tensor import DataDependentOutputException
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from experiments.bench.memory import on_pretended_gpu
 from tests.vjepa.runs import every_term, model_of, noise_clip
-from vjepa import pixels
 from vjepa.latents import Masks
 from vjepa.module import FactorizedVideoJEPA
-from vjepa.nn import rope
-from vjepa.objectives import sigreg
 
 
 class Copies(TorchDispatchMode):
@@ -39,42 +37,25 @@ class Copies(TorchDispatchMode):
 
 
 @pytest.fixture
-def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FactorizedVideoJEPA, Tensor, FakeTensorMode]]:
+def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FactorizedVideoJEPA, Tensor]]:
     """A model of every term and its frames on a GPU that need not be there."""
     model, frames = model_of(FactorizedVideoJEPA, objectives=every_term()), noise_clip(2).frames
     masks = model.masks(model.encoder.grid(model.pixels(frames)), 2, step=0)
-    # A generator cannot be pretended.
-    monkeypatch.setattr(sigreg, "directions", lambda w, n, step, device: torch.empty(w, n, device=device))
-    caches = (rope.rotary_table, pixels._statistics)
-    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-
-        def moved(value: Tensor) -> Tensor:
-            return torch.empty(value.shape, dtype=value.dtype, device="cuda")
-
-        for module in model.modules():
-            for name, parameter in module._parameters.items():
-                if parameter is not None:
-                    module._parameters[name] = nn.Parameter(moved(parameter), parameter.requires_grad)
-        drawn = Masks(tuple(map(moved, masks.context)), tuple(map(moved, masks.target)))
+    with on_pretended_gpu(model) as away:
+        drawn = Masks(tuple(map(away, masks.context)), tuple(map(away, masks.target)))
         monkeypatch.setattr(model, "masks", lambda *args, **kwargs: drawn)
-        shown = moved(frames)
-    for cache in caches:
-        cache.cache_clear()
-    yield model, shown, mode
-    for cache in caches:
-        cache.cache_clear()
+        yield model, away(frames)
 
 
-def test_no_value_is_read_and_no_constant_copied(pretended: Any) -> None:
-    model, frames, mode = pretended
-    with mode:
-        model.loss(model.latents(frames, step=0))  # fills what is kept from step to step
-        with Copies() as copies:
-            report = model.loss(model.latents(frames, step=1))
-            report.logs()
-        assert report.total.device.type == "cuda"
-        with pytest.raises(DataDependentOutputException):
-            float(report.total.detach())
+def test_no_value_is_read_and_no_constant_copied(pretended: tuple[FactorizedVideoJEPA, Tensor]) -> None:
+    model, frames = pretended
+    model.loss(model.latents(frames, step=0))  # fills what is kept from step to step
+    with Copies() as copies:
+        report = model.loss(model.latents(frames, step=1))
+        report.logs()
+    assert report.total.device.type == "cuda"
+    with pytest.raises(DataDependentOutputException):
+        float(report.total.detach())
     assert copies.found == 0
 
 
