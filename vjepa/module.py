@@ -299,7 +299,8 @@ class VideoJEPA(LightningModule):
     @property
     def logs_this_step(self) -> bool:
         """Whether the logger takes values at this optimizer step; diagnostics are computed only then."""
-        return (self.global_step + 1) % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return every > 0 and (self.global_step + 1) % every == 0
 
     def training_step(self, batch: Clip, batch_idx: int) -> Tensor:
         """Loss of one micro-batch."""

@@ -86,7 +86,8 @@ class Guard(Callback):
         if trainer.global_step == self._last_step:  # between micro-batches
             return
         self._last_step = trainer.global_step
-        if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every > 0 and trainer.global_step % every == 0:
             self._judge(trainer, getattr(pl_module, "noted", {}).get(_LOSSES))
             self._check_limits(trainer, batch.index)
 

@@ -44,7 +44,7 @@ def test_a_loss_that_is_no_number_stops_with_weights_from_before(
 
     def loss(self: VideoJEPA, latents: Latents) -> LossReport:
         report = sound(self, latents)
-        return replace(report, total=report.total * float("nan")) if latents.step == 6 else report
+        return _times(report, float("nan")) if latents.step == 6 else report
 
     monkeypatch.setattr(VideoJEPA, "loss", loss)
     assert fit(tmp_path, "--trainer.log_every_n_steps=50") == 1
@@ -75,6 +75,20 @@ def test_patience_counts_logging_steps_and_not_micro_batches(tmp_path: Path) -> 
 def test_sound_trainings_are_left_alone(tmp_path: Path) -> None:
     assert fit(tmp_path, "--guard.min_rankme=1", "--trainer.log_every_n_steps=3") == 0
     assert not (folder_of(tmp_path) / "STOPPED.json").exists()
+
+
+def test_a_training_that_logs_nothing_is_guarded_before_its_checkpoints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fit(tmp_path / "sound", "--trainer.log_every_n_steps=0", "--trainer.max_steps=3") == 0
+    sound = VideoJEPA.loss
+    monkeypatch.setattr(VideoJEPA, "loss", lambda self, latents: _times(sound(self, latents), float("inf")))
+    assert fit(tmp_path / "broken", "--trainer.log_every_n_steps=0") == 1
+    assert "the loss is inf" in capsys.readouterr().err
+
+
+def _times(report: LossReport, factor: float) -> LossReport:
+    return replace(report, total=report.total * factor)
 
 
 def test_a_torn_checkpoint_is_named_and_the_one_before_is_used(
