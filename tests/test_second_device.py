@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from experiments.cli import main
-from experiments.overlays import BASE, objective_overlay
+from experiments.overlays import BASE, merged, objective_overlay, variant_names
+from vjepa.corruptions import CORRUPTIONS
 
 ROOT = Path(__file__).parents[1]
 STEPS, INTERVAL = 12, 4
@@ -29,9 +30,9 @@ SMALL = (
 
 
 def on_second_device(folder: Path, *words: str) -> dict[str, Any]:
-    """Run a verb where the device is there; what it waited for."""
+    """Run a verb or a check where the device is there; what it waited for or found."""
     said = folder / "waits.json"
-    command = [sys.executable, "-m", "tests.second_device", str(said), *words, "--debug"]
+    command = [sys.executable, "-m", "tests.second_device", str(said), *words, *(["--debug"] if words[1:] else [])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(said.read_text())  # type: ignore[no-any-return]
@@ -73,6 +74,20 @@ def test_training_is_that_of_the_processor(trained: dict[str, Any], folder: Path
     assert here.keys() == away.keys()
     for name, value in here.items():
         torch.testing.assert_close(away[name], value, atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_a_step_of_every_variant_runs_there_without_a_wait(folder: Path) -> None:
+    waits = on_second_device(folder, "steps")
+    assert set(waits) == set(variant_names())
+    for name, found in waits.items():
+        # Masks that motion guides are drawn by the processor, from a map of the same clips.
+        guided = merged(name)["model"]["masker"].get("motion") is not None
+        assert found == ["_to_copy"] * guided, name
+
+
+def test_every_corruption_is_that_of_the_processor(folder: Path) -> None:
+    found = on_second_device(folder, "corruptions")
+    assert found == {name: [0, 0] for name in CORRUPTIONS}
 
 
 LABEL_FREE = {"centred_drift", "temporal_gradient_drift", "predictor_surprise", "mean_pairwise_cosine", "feature_std"}

@@ -1,6 +1,7 @@
-"""``python -m tests.second_device FILE VERB ...``: a verb of the suite where the second device is there.
+"""``python -m tests.second_device FILE VERB ...``: a verb of the suite, or a check, where the second device is there.
 
-Writes to FILE what it waited for the device: ``steps``, the operators between the ends of training steps.
+Writes to FILE what a verb waited for the device, between the ends of training steps and in all; of a check, what that
+found.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ def main(target: str, *words: str) -> int:
     """Run the verb; return its exit status."""
     device.set_up()
     from experiments.cli import main as run
+    from tests.second_device.checks import CHECKS
 
+    if words[0] in CHECKS:
+        with device.SecondDevice():
+            Path(target).write_text(json.dumps(CHECKS[words[0]]()))
+        return 0
     _count_steps()
     with device.SecondDevice():
         status = run(list(words))
