@@ -76,6 +76,7 @@ def test_training_is_that_of_the_processor(trained: dict[str, Any], folder: Path
         torch.testing.assert_close(away[name], value, atol=1e-4, rtol=1e-3, msg=name)
 
 
+@pytest.mark.slow
 def test_a_step_of_every_variant_runs_there_without_a_wait(folder: Path) -> None:
     waits = on_second_device(folder, "steps")
     assert set(waits) == set(variant_names())
@@ -103,16 +104,16 @@ def rows(folder: Path) -> dict[tuple[str, ...], float]:
     }
 
 
-@pytest.mark.parametrize("profile", ["smoke", pytest.param("core", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_robustness_is_that_of_the_processor(
-    trained: dict[str, Any], profile: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    trained: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VJEPA_CACHE", str(folder / "cache"))
-    few = ("--num-train=32", "--num-val=16", "--num-test=16", "--probes=linear_time,knn", f"--profile={profile}")
+    few = ("--num-train=32", "--num-val=16", "--num-test=16", "--probes=linear_time,knn", "--profile=core")
     words = ("robustness", str(run_folder(folder / "here")), *few)
     found = []
     for device in ("second", "cpu"):
-        out = folder / f"{profile}-{device}"
+        out = folder / f"core-{device}"
         options = (f"--device={device}", f"--out={out}", f"--cache={out / 'cache'}")
         if device == "second":
             on_second_device(folder, *words, *options)
