@@ -126,6 +126,8 @@ class Latents(_Movable):
         return gather_tokens(self.targets, self.masks.target[mask])
 
     def error(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """|prediction - target|^p / p in float32, element by element."""
-        error = (prediction.float() - target.float()).abs()
+        """|prediction - target|^p / p in float32 or wider, element by element."""
+        difference = prediction - target.float()  # a bf16 prediction is widened as it is read, without a copy
+        del target  # as wide as the difference, and often gathered for this alone
+        error = difference.abs()
         return error if self.exponent == 1.0 else error.pow(self.exponent) / self.exponent
