@@ -22,6 +22,7 @@ RESULTS = ROOT / "docs" / "results" / "glyphs"
 ABLATION = ROOT / "docs" / "results" / "glyphs-short"
 OTHERS = ROOT / "docs" / "results" / "glyphs-others"
 RELEASED = ROOT / "docs" / "results" / "glyphs-released"
+REPLICATION = ROOT / "docs" / "results" / "glyphs-replication"
 TASKS = ("appearance", "motion", "order")
 
 
@@ -51,19 +52,22 @@ def rows_of_variants(page: Path, reading: str | None = None) -> dict[tuple[str, 
 def test_the_ablation_is_the_committed_rows() -> None:
     report, page = rows_of_variants(ABLATION / "report.md"), rows_of_variants(ROOT / "docs" / "results.md")
     assert len(report) == 14 and page == report
-    check_rows(report, ABLATION)
+    check_rows(report, ABLATION, seeds=3)
 
 
-@pytest.mark.parametrize(("folder", "reading", "count"), [(OTHERS, "as_described", 22), (RELEASED, "as_released", 16)])
-def test_the_other_variants_are_the_committed_rows(folder: Path, reading: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("folder", "reading", "count", "seeds"),
+    [(OTHERS, "as_described", 22, 3), (RELEASED, "as_released", 16, 3), (REPLICATION, "as_described", 7, 5)],
+)
+def test_the_other_variants_are_the_committed_rows(folder: Path, reading: str, count: int, seeds: int) -> None:
     report = rows_of_variants(folder / "report.md", reading)
     assert len(report) == count
-    check_rows(report, folder)
+    check_rows(report, folder, seeds)
 
 
-def check_rows(report: dict[tuple[str, str], list[str]], folder: Path) -> None:
+def check_rows(report: dict[tuple[str, str], list[str]], folder: Path, seeds: int) -> None:
     """Seeds and clean accuracies of a table against the rows of its folder."""
-    assert all(cells[0] == "3" for cells in report.values())
+    assert all(cells[0] == str(seeds) for cells in report.values())
     found = read_columns(folder / "results.parquet")
     wanted = {
         "metric": "top1", "split": "test", "corruption": "none", "probe": "linear_time", "subspace": "whole",
@@ -85,25 +89,36 @@ def check_rows(report: dict[tuple[str, str], list[str]], folder: Path) -> None:
 
 def test_differences_of_the_page_are_those_of_the_report() -> None:
     report, page = (ABLATION / "report.md").read_text(), (ROOT / "docs" / "results.md").read_text()
-    answers = [line[2:] for line in report.splitlines() if line.startswith("> ")]
-    assert len(answers) == 2 and all(answer in page for answer in answers)
-    reports = report + (OTHERS / "report.md").read_text() + (RELEASED / "report.md").read_text()
+    again = (REPLICATION / "report.md").read_text()
+    answers = [line[2:] for line in (report + again).splitlines() if line.startswith("> ")]
+    assert len(answers) == 3 and all(answer in page for answer in answers)
+    reports = report + "".join((folder / "report.md").read_text() for folder in (OTHERS, RELEASED, REPLICATION))
     tables = [line for line in page.splitlines() if line.startswith("| ")]
     assert len(tables) > 50 and all(line in reports for line in tables)
 
 
-def test_random_divisions_of_the_page_are_the_committed_rows() -> None:
-    found = read_columns(ABLATION / "results.parquet")
+@pytest.mark.parametrize(
+    ("folder", "runs", "told"),
+    [
+        (ABLATION, (9, 12, 3), "all nine runs / of twelve runs that are not factorized, the same division of three"),
+        (REPLICATION, (15, 20, 2), "all fifteen runs / of twenty runs that are not factorized the same division of two"),
+    ],
+)
+def test_random_divisions_of_the_page_are_the_committed_rows(
+    folder: Path, runs: tuple[int, int, int], told: str
+) -> None:
+    found = read_columns(folder / "results.parquet")
     wanted = {"metric": "ssi_p_core", "subspace": "within_level", "weights": "teacher", "reading": "as_described"}
     for column, value in wanted.items():
         found = found.filter(pc.equal(found.column(column).cast("string"), value))
     by_kind: dict[bool, list[float]] = {True: [], False: []}
     for variant, value in zip(found.column("variant").to_pylist(), found.column("value").to_pylist(), strict=True):
         by_kind["fwm" in variant].append(value)
-    assert by_kind[True] == pytest.approx([1 / 101] * 9)
-    assert len(by_kind[False]) == 12 and sum(value < 0.05 for value in by_kind[False]) == 3
+    factorized, whole, chance = runs
+    assert by_kind[True] == pytest.approx([1 / 101] * factorized)
+    assert len(by_kind[False]) == whole and sum(value < 0.05 for value in by_kind[False]) == chance
     text = " ".join((ROOT / "docs" / "results.md").read_text().split())
-    assert "in all nine runs" in text and "of twelve runs that are not factorized, the same division of three" in text
+    assert all(part in text for part in told.split(" / "))
 
 
 def test_a_run_without_a_teacher_is_judged_by_its_initial_weights_as_released() -> None:
