@@ -101,7 +101,11 @@ def test_differences_of_the_page_are_those_of_the_report() -> None:
     ("folder", "runs", "told"),
     [
         (ABLATION, (9, 12, 3), "all nine runs / of twelve runs that are not factorized, the same division of three"),
-        (REPLICATION, (15, 20, 2), "all fifteen runs / of twenty runs that are not factorized the same division of two"),
+        (
+            REPLICATION,
+            (15, 20, 2),
+            "all fifteen runs / of twenty runs that are not factorized the same division of two",
+        ),
     ],
 )
 def test_random_divisions_of_the_page_are_the_committed_rows(
