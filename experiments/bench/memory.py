@@ -9,28 +9,20 @@ what PyTorch's allocator cannot use between blocks.
 from __future__ import annotations
 
 import argparse
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from typing import Any
 from unittest.mock import patch
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from experiments.bench.operations import StorageCounter
+from experiments.bench.pretended import autocast, on_pretended_gpu
 from experiments.bench.sizes import DEFAULTS, check_sizes, told
 from experiments.bench.timing import Measurement, columns
 from experiments.bench.train import variant_model, variants_of
-from vjepa import pixels
 from vjepa.latents import Grid, Masks
-from vjepa.module import VideoJEPA
-from vjepa.nn import PRESETS, rope
-from vjepa.objectives import sigreg
+from vjepa.nn import PRESETS
 
 STEPS = 8
 """Steps whose masks, of other sizes each, are tried; the largest peak counts."""
@@ -90,88 +82,9 @@ def step_bytes(variant: str, options: argparse.Namespace) -> tuple[int, int]:
         kept = counter.live
         stack.enter_context(counter)
         for step in range(STEPS):
-            with _bf16() if options.precision == "bf16" else nullcontext():
+            with autocast() if options.precision == "bf16" else nullcontext():
                 model.loss(model.latents(frames, step=step))
     return kept, counter.peak
-
-
-class StorageCounter(TorchDispatchMode):
-    """Counts bytes of the storages on a kind of device that are alive, now and at most."""
-
-    def __init__(self, device: str = "cuda") -> None:
-        super().__init__()
-        self.device = device
-        self.live = self.peak = 0
-        self._known: dict[int, weakref.ref[Any]] = {}
-
-    def add(self, found: Iterable[Any]) -> None:
-        """Take note of tensors; views of a storage count once."""
-        for each in found:
-            if isinstance(each, Tensor) and each.device.type == self.device:
-                self._add(each.untyped_storage())
-        self.peak = max(self.peak, self.live)
-
-    def _add(self, storage: Any) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self._known:
-            self.live += size
-            self._known[key] = weakref.ref(storage, lambda _: self._forget(key, size))
-
-    def _forget(self, key: int, size: int) -> None:
-        self.live -= size
-        del self._known[key]
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
-        self.add(tree_leaves(found))
-        return found
-
-
-@contextmanager
-def on_pretended_gpu(model: VideoJEPA) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Put the parameters of a model on a GPU that need not be there, for good; nothing holds values.
-
-    Yields:
-        What gives a tensor of the same shape there.
-    """
-    caches = (rope.rotary_table, pixels.channel_statistics)
-
-    def forget() -> None:
-        for cache in caches:
-            cache.cache_clear()
-
-    with FakeTensorMode(allow_non_fake_inputs=True), ExitStack() as stack:
-
-        def away(value: Tensor) -> Tensor:
-            return torch.empty(value.shape, dtype=value.dtype, device="cuda")
-
-        for module in model.modules():
-            for name, parameter in module._parameters.items():
-                if parameter is not None:
-                    module._parameters[name] = nn.Parameter(away(parameter), parameter.requires_grad)
-        # Neither a generator nor the choice of an attention kernel can be pretended.
-        stack.enter_context(patch.object(F, "scaled_dot_product_attention", _flash_attention))
-        stack.enter_context(patch.object(sigreg, "directions", lambda w, n, *_: away(torch.empty(w, n))))
-        forget()
-        stack.callback(forget)
-        yield away
-
-
-def _flash_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    found: Tensor = torch.ops.aten._scaled_dot_product_flash_attention(query, key, value)[0]
-    return found
-
-
-@contextmanager
-def _bf16() -> Iterator[None]:
-    """Autocast of a GPU; torch's own context is switched off where there is none."""
-    torch.set_autocast_dtype("cuda", torch.bfloat16)
-    torch.set_autocast_enabled("cuda", True)
-    try:
-        yield
-    finally:
-        torch.set_autocast_enabled("cuda", False)
-        torch.clear_autocast_cache()
 
 
 def table(measured: Sequence[Measurement]) -> str:

@@ -1,11 +1,15 @@
-"""Counts what a step asks of a device: arithmetic operations, and operators that are launched."""
+"""Counts what a step asks of a device: arithmetic operations, operators that are launched, and memory."""
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import (
     FlopCounterMode,
     flop_registry,
@@ -51,3 +55,35 @@ class OperatorCounter(TorchDispatchMode):
         views = (one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns)
         self.count += not any(views)
         return func(*args, **(kwargs or {}))
+
+
+class StorageCounter(TorchDispatchMode):
+    """Counts bytes of the storages on a kind of device that are alive, now and at most."""
+
+    def __init__(self, device: str = "cuda") -> None:
+        super().__init__()
+        self.device = device
+        self.live = self.peak = 0
+        self._known: dict[int, weakref.ref[Any]] = {}
+
+    def add(self, found: Iterable[Any]) -> None:
+        """Take note of tensors; views of a storage count once."""
+        for each in found:
+            if isinstance(each, Tensor) and each.device.type == self.device:
+                self._add(each.untyped_storage())
+        self.peak = max(self.peak, self.live)
+
+    def _add(self, storage: Any) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self._known:
+            self.live += size
+            self._known[key] = weakref.ref(storage, lambda _: self._forget(key, size))
+
+    def _forget(self, key: int, size: int) -> None:
+        self.live -= size
+        del self._known[key]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        self.add(tree_leaves(found))
+        return found

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from experiments.bench.memory import on_pretended_gpu
+from experiments.bench.pretended import on_pretended_gpu
 from tests.vjepa.runs import every_term, model_of, noise_clip
 from vjepa.latents import Masks
 from vjepa.module import FactorizedVideoJEPA

@@ -10,7 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from experiments.bench.memory import STEPS, StorageCounter, step_bytes
+from experiments.bench.memory import STEPS, step_bytes
+from experiments.bench.operations import StorageCounter
 from experiments.bench.train import variant_model
 from experiments.cli import main
 from vjepa.nn import linear
