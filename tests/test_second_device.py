@@ -59,6 +59,21 @@ def trained(folder: Path) -> dict[str, Any]:
         return on_second_device(folder, "fit", *SMALL, "--config", str(strategy), f"--run.root={folder / 'away'}")
 
 
+def test_the_device_waits_and_refuses_as_a_gpu_does(folder: Path) -> None:
+    found = on_second_device(folder, "device")
+    assert {name: waits for name, waits in found.items() if waits} == {
+        "copy there": ["_to_copy"],
+        "copy back": ["_to_copy"],
+        "constant": ["copy_from"],
+        "value": ["_local_scalar_dense"],
+        "positions": ["nonzero"],
+        "mask": ["index"],
+        "index of the processor": ["index"],
+        "two devices": ["refused"],
+        "NumPy": ["refused"],
+    }
+
+
 def test_training_waits_once_a_logging_interval(trained: dict[str, Any]) -> None:
     waits = trained["steps"]
     assert len(waits) == STEPS

@@ -50,4 +50,31 @@ def steps() -> dict[str, list[str]]:
     return found
 
 
-CHECKS: dict[str, Any] = {"corruptions": corruptions, "steps": steps}
+def device_itself() -> dict[str, list[str]]:
+    """What some operations wait for, and what is refused."""
+    host, away = torch.arange(6.0), torch.arange(6.0).to(device.DEVICE)
+    found: dict[str, list[str]] = {}
+    for name, operation in {
+        "copy there": lambda: host.to(device.DEVICE),
+        "copy there without a wait": lambda: host.to(device.DEVICE, non_blocking=True),
+        "copy back": away.cpu,
+        "constant": lambda: torch.tensor([1.0, 2.0], device=device.DEVICE),
+        "arithmetic": lambda: (away * 2 + 1).softmax(0).view(2, 3)[1].clone(),
+        "value": lambda: float(away.sum()),
+        "positions": away.nonzero,
+        "mask": lambda: away[away > 2],
+        "index of the device": lambda: away[torch.zeros(2, dtype=torch.long, device=device.DEVICE)],
+        "index of the processor": lambda: away[torch.tensor([1, 2])],
+    }.items():
+        before = len(device.waits)
+        operation()
+        found[name] = device.waits[before:]
+    for name, refused in {"two devices": lambda: away + host, "NumPy": away.numpy}.items():
+        try:
+            refused()
+        except (RuntimeError, TypeError):
+            found[name] = ["refused"]
+    return found
+
+
+CHECKS: dict[str, Any] = {"corruptions": corruptions, "steps": steps, "device": device_itself}

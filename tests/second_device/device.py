@@ -26,7 +26,7 @@ _COPIES = {"_to_copy": 0, "copy_": 1}
 """Operators that take data from device to device, and which argument the data is."""
 _READ = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "unique_dim", "is_nonzero"}
 _INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_"}
-"""Operators that take indices of the processor, and wait for their copy."""
+"""Operators that take indices of the processor, and wait for their copy; masks they wait for too, to count them."""
 
 
 class Away(Tensor):
@@ -158,7 +158,8 @@ def _wrap(found: Any, given: dict[int, Away]) -> Any:
 
 def _check_devices(name: str, flat: list[Any]) -> None:
     here = [each for each in flat if isinstance(each, Tensor) and not isinstance(each, Away) and each.ndim > 0]
-    if here and name in _INDEXED:
-        waits.append(name)
+    if name in _INDEXED:
+        if here or any(isinstance(each, Tensor) and each.dtype == torch.bool for each in flat[1:]):
+            waits.append(name)
     elif here:
         raise RuntimeError(f"{name}: tensors of two devices, one of {tuple(here[0].shape)} on the processor")
