@@ -32,7 +32,8 @@ class View:
         """(..., C) -> (..., k); a range is a view of the memory."""
         if isinstance(self.channels, slice):
             return features[..., self.channels]
-        return features.index_select(-1, self.channels.to(features.device))
+        channels = self.channels.to(features.device, non_blocking=True)  # no wait for what a GPU still computes
+        return features.index_select(-1, channels)
 
 
 ALL = View(WHOLE, slice(None))
