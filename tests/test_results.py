@@ -97,6 +97,18 @@ def test_differences_of_the_page_are_those_of_the_report() -> None:
     assert len(tables) > 50 and all(line in reports for line in tables)
 
 
+_INTERVAL = re.compile(r"\[[+\u2212]?[\d.]+, [+\u2212]?[\d.]+\]")
+
+
+def test_intervals_of_the_prose_are_those_of_the_reports() -> None:
+    reports = [path.read_text().replace("\\", "") for path in sorted((ROOT / "docs" / "results").glob("*/report.md"))]
+    known = set(_INTERVAL.findall("".join(reports)))
+    page = (ROOT / "docs" / "results.md").read_text()
+    readme = (ROOT / "README.md").read_text().partition("**Factorized against not factorized**")[2]
+    told = _INTERVAL.findall(" ".join((page + readme).split()))
+    assert len(told) > 30 and not [interval for interval in told if interval not in known]
+
+
 @pytest.mark.parametrize(
     ("folder", "runs", "told"),
     [

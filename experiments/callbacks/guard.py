@@ -17,8 +17,8 @@ from vjepa.storage import atomic_write_text
 STOPPED = "STOPPED.json"
 """Beside the run's record: at which step it was stopped, why, and which clips the batch held."""
 
-
 _LOSSES = "guard/losses"
+"""Among the module's notes: the losses since the last look."""
 
 
 class StoppedError(RuntimeError):

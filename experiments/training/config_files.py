@@ -93,13 +93,14 @@ def _find(path: str, parts: list[str], resolved: Any, known_keys: Sequence[str])
         if "class_path" in resolved:
             classes = [resolved["class_path"]]
         if part not in resolved:
-            before, rest = ([], ".".join(parts[: depth + 1])) if not classes else (parts[:depth], part)
-            raise UserError(f"{path}: {unknown_key(rest, before, classes, known_keys)}")
+            before = parts[:depth] if classes else []  # names within a class are compared with what it takes
+            name = ".".join(parts[len(before) : depth + 1])
+            raise UserError(f"{path}: {unknown_key(name, before, classes, known_keys)}")
         resolved = resolved[part]
 
 
 def _ends(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names that hold no further names, with what they hold: a value, None or an empty mapping."""
+    """As ``experiments.overlays.leaves``, and empty mappings, which hold no settings."""
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
             yield from _ends(value, f"{prefix}{key}.")

@@ -117,7 +117,7 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
     name = func.overloadpacket.__name__
     if name == "_fused_sdp_choice":
         return 0  # attention of plain operators: the fused kernels of the processor know their own device only
-    if name == "_pin_memory" or name == "pin_memory":
+    if name in ("_pin_memory", "pin_memory"):
         return args[0]
     flat, spec = tree_flatten((args, kwargs))
     is_away = any(isinstance(each, Away) for each in flat)
@@ -125,9 +125,10 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
     to_device = is_away if asked is None else torch.device(asked).type == NAME
     if name in _COPIES:
         source = args[_COPIES[name]]
-        if name == "copy_":
-            to_device = isinstance(args[0], Away)
-        if isinstance(source, Away) != to_device and not (to_device and kwargs.get("non_blocking", _last(name, args))):
+        waited_for = not kwargs.get("non_blocking", False)
+        if name == "copy_":  # (to, from, non_blocking)
+            to_device, waited_for = isinstance(args[0], Away), waited_for and not any(args[2:])
+        if isinstance(source, Away) != to_device and (waited_for or not to_device):
             waits.append(name)
     elif is_away:
         if name in _READ:
@@ -142,11 +143,6 @@ def _run(func: Any, args: Any, kwargs: Any) -> Any:
         return found
     given = {id(each.held): each for each in flat if isinstance(each, Away)}
     return tree_map(lambda each: _wrap(each, given), found)
-
-
-def _last(name: str, args: Any) -> bool:
-    """Whether ``copy_(to, from, non_blocking)`` was asked not to block by position."""
-    return name == "copy_" and len(args) > 2 and bool(args[2])
 
 
 def _wrap(found: Any, given: dict[int, Away]) -> Any:

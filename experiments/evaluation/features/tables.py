@@ -42,7 +42,7 @@ class Kept:
         """What is held of (..., C)."""
         if self.channels is None:
             return features
-        return features.index_select(-1, self.channels.to(features.device))
+        return View("held", self.channels).select(features)
 
     def locate(self, view: View) -> View:
         """The same channels, counted among those that are held.
